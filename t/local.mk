@@ -1,0 +1,18 @@
+# Everything speaks TAP. `make check` builds, installs into a private stage
+# (OMAKASE_STAGE) what the end-to-end tests start, and hands all to prove.
+EXTRA_DIST += t/lib
+EXTRA_DIST += $(E2E_TESTS)
+check_PROGRAMS += $(UNIT_TESTS)
+
+UNIT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+UNIT_LIBS = libomakase.la $(CMOCKA_LIBS)
+
+include t/unit/local.mk
+include t/e2e/local.mk
+include t/fuzz/local.mk
+include t/bench/local.mk
+
+check-local: $(check_PROGRAMS)
+	$(srcdir)/t/run-tests --builddir=. --srcdir=$(srcdir) \
+	  $(UNIT_TESTS) $(E2E_TESTS:%=$(srcdir)/%)
+EXTRA_DIST += t/run-tests

@@ -1,1 +1,11 @@
-EXTRA_DIST += conf.d
+EXTRA_DIST += $(httpdconf_DATA)
+httpdconfdir = $(sysconfdir)/omakase/conf.d/httpd
+httpdconf_DATA = \
+	conf.d/httpd/counter.conf \
+	conf.d/httpd/errors.conf \
+	conf.d/httpd/httpd.conf \
+	conf.d/httpd/index.conf \
+	conf.d/httpd/modules.conf \
+	conf.d/httpd/omakase.conf \
+	conf.d/httpd/site.conf \
+	conf.d/httpd/ssi.conf

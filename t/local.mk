@@ -16,3 +16,20 @@ check-local: $(check_PROGRAMS)
 	$(srcdir)/t/run-tests --builddir=. --srcdir=$(srcdir) \
 	  $(UNIT_TESTS) $(E2E_TESTS:%=$(srcdir)/%)
 EXTRA_DIST += t/run-tests
+
+# Installs below STAGE and writes STAGE/layout: where a stage has its things.
+stage:
+	@test -n "$(STAGE)" || { echo 'make stage STAGE=DIR' >&2; exit 1; }
+	$(MAKE) -s install DESTDIR='$(STAGE)'
+	@{ echo 'confd=$(STAGE)$(sysconfdir)/omakase/conf.d'; \
+	  echo 'share=$(STAGE)$(pkgdatadir)'; \
+	  echo 'lib=$(STAGE)$(pkglibdir)'; \
+	  echo 'libexec=$(STAGE)$(pkglibexecdir)'; \
+	  echo 'bin=$(STAGE)$(bindir)'; \
+	  echo 'sbin=$(STAGE)$(sbindir)'; \
+	  echo 'man=$(STAGE)$(mandir)'; \
+	  echo 'modules=$(STAGE)$(apachemoduledir)'; \
+	  echo 'httpd=$(HTTPD)'; \
+	  echo 'httpd_modules=$(APACHE_LIBEXECDIR)'; \
+	} >'$(STAGE)/layout'
+.PHONY: stage

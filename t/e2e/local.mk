@@ -1,0 +1,1 @@
+E2E_TESTS += t/e2e/instance.t

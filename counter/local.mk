@@ -6,8 +6,10 @@ libcounter_la_SOURCES = \
 	counter/query.h \
 	counter/referrer.h \
 	counter/render.h \
-	counter/store.h \
+	counter/store.c counter/store.h \
+	counter/store_file.c counter/store_file.h \
+	counter/store_verify.c \
 	counter/text.h \
 	counter/visitor.h
-libcounter_la_CFLAGS = $(CORE_CFLAGS)
+libcounter_la_CFLAGS = $(CORE_CFLAGS) $(XXHASH_CFLAGS)
 libcounter_la_LIBADD =

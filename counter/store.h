@@ -52,9 +52,8 @@ enum counter_hit_flags {
 struct counter_hit {
     /* in */
     const char *name; /* 1..COUNTER_NAME_MAX bytes, printable */
-    const char *group; /* "" or the customer whose further counters are
-                          limited to group_max; see counter_store_hit */
-    uint32_t group_max;
+    uint32_t group_max; /* how many counters NAME/… may stand beside NAME;
+                           matters where name has a slash */
     uint64_t visitor;  /* not 0 */
     uint64_t st;       /* first value of a counter that is not there yet */
     int64_t now;
@@ -70,8 +69,8 @@ struct counter_hit {
  * visitor sees; the visitor counted last is shown the value and not counted
  * (unless COUNTER_HIT_RELOADS); anybody else adds one. Exact under any number
  * of threads and processes; once it has returned 0, the count survives
- * kill -9 of everything (and a power cut from the next sync on). When group
- * is not empty, a new counter also takes one of group's group_max places.
+ * kill -9 of everything (and a power cut from the next sync on). A new counter
+ * "CUSTOMER/page" takes one of CUSTOMER's group_max places.
  *
  * On an error nothing has counted. value is the last value where one could be
  * read (value.count is 0 otherwise): OMK_ENOSPC (disk full, or no place left
@@ -88,7 +87,8 @@ int counter_store_get(struct counter_store *s, const char *name,
 int counter_store_set(struct counter_store *s, const char *name,
                       const struct counter_value *value, struct omk_err *err);
 
-/* Forgets a counter: its next hit starts at st. OMK_ENOENT. */
+/* Forgets a counter, and frees its place in its group: its next hit starts at
+ * st. OMK_ENOENT. */
 int counter_store_remove(struct counter_store *s, const char *name,
                          struct omk_err *err);
 
@@ -98,6 +98,14 @@ int counter_store_each(struct counter_store *s,
                        int (*fn)(void *ctx, const char *name,
                                  const struct counter_value *value),
                        void *ctx, struct omk_err *err);
+
+/* Hits on the day number `day` and on the day before it, which are not what
+ * the fields say once a day has passed without a hit. */
+uint32_t counter_value_today(const struct counter_value *v, uint32_t day);
+uint32_t counter_value_yesterday(const struct counter_value *v, uint32_t day);
+
+/* Copies mended from their twin since the last call: for a log line. */
+unsigned counter_store_mended(struct counter_store *s);
 
 struct counter_store_report {
     uint64_t counters;  /* live ones */

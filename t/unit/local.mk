@@ -7,3 +7,10 @@ UNIT_TESTS += t/unit/file.t
 t_unit_file_t_SOURCES = t/unit/file.c
 t_unit_file_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_file_t_LDADD = $(UNIT_LIBS)
+
+if BUILD_COUNTER
+UNIT_TESTS += t/unit/store.t
+endif
+t_unit_store_t_SOURCES = t/unit/store.c
+t_unit_store_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_store_t_LDADD = libcounter.la $(UNIT_LIBS) -lpthread

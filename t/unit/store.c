@@ -1,0 +1,876 @@
+/* The counter store: exact, never reset, never half-written. */
+#include "cmocka_first.h"
+#include "err.h"
+#include "store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DAY 20000u
+
+static char dir[64];
+static char path[96];
+static struct omk_err err;
+
+static int set_up(void **state)
+{
+    (void)state;
+    strcpy(dir, "/tmp/omakase-store-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(path, sizeof path, "%s/counters", dir);
+    memset(&err, 0, sizeof err);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct dirent *e;
+    DIR *d = opendir(dir);
+
+    (void)state;
+    while ((e = readdir(d))) {
+        char file[400];
+
+        (void)snprintf(file, sizeof file, "%s/%s", dir, e->d_name);
+        unlink(file);
+    }
+    closedir(d);
+    return rmdir(dir);
+}
+
+static struct counter_store *open_store(bool create, unsigned threads)
+{
+    struct counter_store *s = NULL;
+    int rc = counter_store_open(path, create, threads, &s, &err);
+
+    if (rc != OMK_OK) {
+        fail_msg("open: %d %s: %s", rc, err.where, err.text);
+    }
+    return s;
+}
+
+static int hit(struct counter_store *s, const char *name, uint64_t visitor,
+               uint64_t st, struct counter_hit *out)
+{
+    *out = (struct counter_hit){.name = name, .group_max = 9,
+                                .visitor = visitor,
+                                .st = st,
+                                .now = 1700000000,
+                                .day = DAY};
+    return counter_store_hit(s, out, &err);
+}
+
+static uint64_t must_hit(struct counter_store *s, const char *name,
+                         uint64_t visitor, uint64_t st)
+{
+    struct counter_hit h;
+    int rc = hit(s, name, visitor, st, &h);
+
+    if (rc != OMK_OK) {
+        fail_msg("hit %s: %d %s: %s", name, rc, err.where, err.text);
+    }
+    return h.value.count;
+}
+
+static uint64_t count_of(struct counter_store *s, const char *name)
+{
+    struct counter_value v;
+    int rc = counter_store_get(s, name, &v, &err);
+
+    if (rc != OMK_OK) {
+        fail_msg("get %s: %d %s: %s", name, rc, err.where, err.text);
+    }
+    return v.count;
+}
+
+/* --- what a counter is --------------------------------------------------- */
+
+static void p49_p50_the_first_hit_shows_st(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+
+    (void)state;
+    assert_int_equal(must_hit(s, "a", 1, 1024), 1024);
+    assert_int_equal(must_hit(s, "a", 2, 7777), 1025); /* st: first use only */
+    counter_store_close(s);
+    s = open_store(false, 1);
+    assert_int_equal(count_of(s, "a"), 1025);
+    assert_int_equal(must_hit(s, "a", 3, 1), 1026);
+    counter_store_close(s);
+}
+
+static void p54_reload_is_shown_and_not_counted(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+    struct counter_hit h;
+
+    (void)state;
+    assert_int_equal(must_hit(s, "a", 11, 1), 1);
+    assert_int_equal(hit(s, "a", 11, 1, &h), OMK_OK);
+    assert_int_equal(h.value.count, 1);
+    assert_false(h.counted);
+    assert_int_equal(must_hit(s, "a", 22, 1), 2);
+    assert_int_equal(must_hit(s, "a", 11, 1), 3); /* A, B, A counts three */
+    h.flags = COUNTER_HIT_RELOADS;
+    h.visitor = 11;
+    assert_int_equal(counter_store_hit(s, &h, &err), OMK_OK);
+    assert_int_equal(h.value.count, 4);
+    counter_store_close(s);
+}
+
+static void days_roll_over(void **state)
+{
+    static const struct {
+        const char *label;
+        uint32_t day, today, yesterday; /* after a hit on this day */
+    } steps[] = {
+        {"first day", DAY, 1, 0},         {"again", DAY, 2, 0},
+        {"next day", DAY + 1, 1, 2},      {"clock back", DAY, 2, 2},
+        {"same day", DAY + 1, 3, 2},      {"a gap", DAY + 9, 1, 0},
+        {"next again", DAY + 10, 1, 1},
+    };
+    struct counter_store *s = open_store(true, 1);
+    struct counter_value v;
+    uint64_t visitor = 1;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct counter_hit h = {.name = "a",
+                                .visitor = visitor++,
+                                .st = 1,
+                                .now = 1700000000,
+                                .day = steps[i].day};
+
+        assert_int_equal(counter_store_hit(s, &h, &err), OMK_OK);
+        if (h.value.today != steps[i].today
+            || h.value.yesterday != steps[i].yesterday) {
+            fail_msg("%s: today %u yesterday %u", steps[i].label,
+                     h.value.today, h.value.yesterday);
+        }
+    }
+    assert_int_equal(counter_store_get(s, "a", &v, &err), OMK_OK);
+    assert_int_equal(counter_value_today(&v, DAY + 11), 0);
+    assert_int_equal(counter_value_yesterday(&v, DAY + 11), 1);
+    assert_int_equal(counter_value_yesterday(&v, DAY + 12), 0);
+    counter_store_close(s);
+}
+
+static void set_remove_and_names(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+    struct counter_value v = {.count = 41, .visitor = 9, .day = DAY};
+    char name[COUNTER_NAME_MAX + 2];
+
+    (void)state;
+    assert_int_equal(counter_store_set(s, "a", &v, &err), OMK_OK);
+    assert_int_equal(must_hit(s, "a", 9, 1), 41);
+    assert_int_equal(must_hit(s, "a", 8, 1), 42);
+    assert_int_equal(counter_store_remove(s, "a", &err), OMK_OK);
+    assert_int_equal(counter_store_get(s, "a", &v, &err), OMK_ENOENT);
+    assert_int_equal(counter_store_remove(s, "a", &err), OMK_ENOENT);
+    assert_int_equal(must_hit(s, "a", 8, 5), 5);
+    v.count = COUNTER_VALUE_MAX + 1;
+    assert_int_equal(counter_store_set(s, "a", &v, &err), OMK_ERANGE);
+    v.count = COUNTER_VALUE_MAX;
+    assert_int_equal(counter_store_set(s, "a", &v, &err), OMK_OK);
+    assert_true(must_hit(s, "a", 1, 1) == COUNTER_VALUE_MAX);
+
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    assert_int_equal(counter_store_get(s, name, &v, &err), OMK_EINVAL);
+    name[COUNTER_NAME_MAX] = '\0';
+    assert_int_equal(must_hit(s, name, 1, 3), 3);
+    assert_int_equal(count_of(s, name), 3);
+    assert_int_equal(counter_store_get(s, "", &v, &err), OMK_EINVAL);
+    assert_int_equal(counter_store_get(s, "a/", &v, &err), OMK_EINVAL);
+    counter_store_close(s);
+}
+
+static void p53_a_group_has_so_many_places(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+    struct counter_hit h = {.visitor = 1, .st = 1, .day = DAY, .group_max = 2};
+
+    (void)state;
+    h.name = "c";
+    assert_int_equal(counter_store_hit(s, &h, &err), OMK_OK);
+    h.name = "c/1";
+    assert_int_equal(counter_store_hit(s, &h, &err), OMK_OK);
+    h.name = "c/2";
+    assert_int_equal(counter_store_hit(s, &h, &err), OMK_OK);
+    h.name = "c/3";
+    assert_int_equal(counter_store_hit(s, &h, &err), OMK_ERANGE);
+    h.name = "d/3"; /* another's group */
+    assert_int_equal(counter_store_hit(s, &h, &err), OMK_OK);
+    assert_int_equal(counter_store_remove(s, "c/1", &err), OMK_OK);
+    h.name = "c/3";
+    assert_int_equal(counter_store_hit(s, &h, &err), OMK_OK);
+    h.name = "c/1"; /* its removed place must not pass the limit */
+    assert_int_equal(counter_store_hit(s, &h, &err), OMK_ERANGE);
+    counter_store_close(s);
+}
+
+static int add_up(void *ctx, const char *name, const struct counter_value *v)
+{
+    uint64_t *sum = ctx;
+
+    (void)name;
+    sum[0]++;
+    sum[1] += v->count;
+    return 0;
+}
+
+static void grows_and_finds_all(void **state)
+{
+    enum { N = 20000 };
+    struct counter_store *s = open_store(true, 1);
+    struct counter_store *other = open_store(false, 1); /* sees it grow */
+    struct counter_store_report report;
+    uint64_t sum[2] = {0, 0};
+    char name[32];
+
+    (void)state;
+    for (unsigned i = 0; i < N; i++) {
+        (void)snprintf(name, sizeof name, "customer-%u", i);
+        assert_int_equal(must_hit(s, name, 1, i + 1), i + 1);
+    }
+    for (unsigned i = 0; i < N; i++) {
+        (void)snprintf(name, sizeof name, "customer-%u", i);
+        assert_int_equal(must_hit(other, name, 2, 1), i + 2);
+    }
+    assert_int_equal(counter_store_each(s, add_up, sum, &err), OMK_OK);
+    assert_int_equal(sum[0], N);
+    assert_int_equal(sum[1], (uint64_t)N * (N + 1) / 2 + N);
+    assert_int_equal(
+        counter_store_verify(s, false, NULL, NULL, &report, &err), OMK_OK);
+    assert_int_equal(report.counters, N);
+    assert_true(report.counters * 10 > report.capacity * 3);
+    counter_store_close(other);
+    counter_store_close(s);
+}
+
+static void the_file_has_no_holes(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(stat(path, &st), 0);
+    assert_true((uint64_t)st.st_blocks * 512 >= (uint64_t)st.st_size);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    counter_store_close(s);
+}
+
+/* --- many at once -------------------------------------------------------- */
+
+enum { PROCESSES = 4, THREADS = 4, HITS = 3000, NAMES = 3 };
+
+struct work {
+    struct counter_store *s;
+    uint64_t first_visitor;
+    unsigned created, counted;
+};
+
+static void *work(void *arg)
+{
+    struct work *w = arg;
+
+    for (unsigned i = 0; i < HITS; i++) {
+        char name[16];
+        struct counter_hit h;
+
+        (void)snprintf(name, sizeof name, "n%u", i % NAMES);
+        h = (struct counter_hit){.name = name,
+                                 .visitor = w->first_visitor + i,
+                                 .st = 1000,
+                                 .day = DAY};
+        struct omk_err e;
+
+        if (counter_store_hit(w->s, &h, &e) != OMK_OK) {
+            (void)fprintf(stderr, "# %s: %s\n", e.where, e.text);
+            abort();
+        }
+        w->created += h.created;
+        w->counted += h.counted;
+    }
+    return NULL;
+}
+
+static void run_threads(int out)
+{
+    struct counter_store *s;
+    struct work w[THREADS];
+    pthread_t t[THREADS];
+    unsigned sum[2] = {0, 0};
+
+    if (counter_store_open(path, true, THREADS, &s, NULL) != OMK_OK) {
+        _exit(1);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        w[i] = (struct work){
+            .s = s,
+            .first_visitor = ((uint64_t)getpid() << 32) + i * 1000000u + 1};
+        pthread_create(&t[i], NULL, work, &w[i]);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(t[i], NULL);
+        sum[0] += w[i].created;
+        sum[1] += w[i].counted;
+    }
+    counter_store_close(s);
+    if (write(out, sum, sizeof sum) != (ssize_t)sizeof sum) {
+        _exit(1);
+    }
+}
+
+static void exact_under_processes_and_threads(void **state)
+{
+    struct counter_store *s;
+    unsigned created = 0, counted = 0, sum[2];
+    uint64_t total = 0;
+    int p[2];
+
+    (void)state;
+    assert_int_equal(pipe(p), 0);
+    for (int i = 0; i < PROCESSES; i++) {
+        if (fork() == 0) {
+            run_threads(p[1]);
+            _exit(0);
+        }
+    }
+    close(p[1]);
+    while (read(p[0], sum, sizeof sum) == (ssize_t)sizeof sum) {
+        created += sum[0];
+        counted += sum[1];
+    }
+    close(p[0]);
+    for (int i = 0; i < PROCESSES; i++) {
+        int status;
+
+        assert_true(wait(&status) > 0);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(created, NAMES); /* st is never lost, never given twice */
+    assert_int_equal(counted, PROCESSES * THREADS * HITS);
+    s = open_store(false, 1);
+    total = count_of(s, "n0") + count_of(s, "n1") + count_of(s, "n2");
+    assert_int_equal(total, PROCESSES * THREADS * HITS + NAMES * 999);
+    counter_store_close(s);
+}
+
+/* Counts until it is killed; says after each answer how many were answered. */
+static void count_and_tell(int out, const char *name)
+{
+    struct counter_store *s;
+    uint64_t answered = 0;
+    unsigned visitor = 0;
+
+    if (counter_store_open(path, true, 1, &s, NULL) != OMK_OK) {
+        _exit(1);
+    }
+    for (;;) {
+        struct counter_hit h = {
+            .name = name,
+            .visitor = ((uint64_t)getpid() << 32) + ++visitor,
+            .st = 1,
+            .day = DAY};
+
+        if (counter_store_hit(s, &h, NULL) != OMK_OK) {
+            _exit(2);
+        }
+        answered++;
+        if (pwrite(out, &answered, sizeof answered, 0)
+            != (ssize_t)sizeof answered) {
+            _exit(3);
+        }
+    }
+}
+
+static void kill_9_loses_no_answered_count(void **state)
+{
+    enum { ROUNDS = 30, CHILDREN = 4 };
+    struct counter_store_report report;
+    struct counter_store *s;
+    uint64_t answered = 0, least;
+
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        pid_t pid[CHILDREN];
+        int out[CHILDREN];
+
+        for (int i = 0; i < CHILDREN; i++) {
+            char tmp[] = "/tmp/omakase-told-XXXXXX";
+            char name[16];
+
+            out[i] = mkstemp(tmp);
+            unlink(tmp);
+            /* the shared one, and new ones: creation is killed as well */
+            (void)snprintf(name, sizeof name, i ? "all" : "r%d", round);
+            pid[i] = fork();
+            if (pid[i] == 0) {
+                count_and_tell(out[i], name);
+            }
+        }
+        (void)poll(NULL, 0, 5 + round * 7 % 20); /* a random moment, not a wait */
+        for (int i = 0; i < CHILDREN; i++) {
+            uint64_t told = 0;
+            int status;
+
+            kill(pid[i], SIGKILL);
+            assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
+            assert_true(WIFSIGNALED(status));
+            (void)!pread(out[i], &told, sizeof told, 0);
+            close(out[i]);
+            if (i) {
+                answered += told;
+            }
+        }
+    }
+    s = open_store(true, 1);
+    least = count_of(s, "all");
+    assert_true(answered > 0);
+    assert_true(least >= answered);
+    /* at most one unanswered count a killed process */
+    assert_true(least <= answered + ROUNDS * CHILDREN);
+    assert_int_equal(
+        counter_store_verify(s, false, NULL, NULL, &report, &err), OMK_OK);
+    counter_store_close(s);
+}
+
+static void compaction_under_load_is_exact(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+    struct counter_store_report report;
+    unsigned sum[2], counted = 0;
+    char name[16];
+    struct stat before, after;
+    int p[2], status, left = PROCESSES, compactions = 0;
+
+    (void)state;
+    for (int i = 0; i < 2000; i++) {
+        (void)snprintf(name, sizeof name, "old%d", i);
+        (void)must_hit(s, name, 1, 1);
+    }
+    (void)must_hit(s, "c/page", 1, 1);
+    for (int i = 0; i < 2000; i++) {
+        (void)snprintf(name, sizeof name, "old%d", i);
+        assert_int_equal(counter_store_remove(s, name, &err), OMK_OK);
+    }
+    assert_int_equal(stat(path, &before), 0);
+    assert_int_equal(pipe(p), 0);
+    for (int i = 0; i < PROCESSES; i++) {
+        if (fork() == 0) {
+            run_threads(p[1]);
+            _exit(0);
+        }
+    }
+    close(p[1]);
+    while (left > 0) {
+        int rc = counter_store_compact(s, &err);
+
+        if (rc != OMK_OK) {
+            fail_msg("compact: %d %s: %s", rc, err.where, err.text);
+        }
+        compactions++;
+        (void)poll(NULL, 0, 1); /* let the others at it between two */
+        while (left > 0 && waitpid(-1, &status, WNOHANG) > 0) {
+            assert_int_equal(status, 0);
+            left--;
+        }
+    }
+    while (read(p[0], sum, sizeof sum) == (ssize_t)sizeof sum) {
+        counted += sum[1];
+    }
+    close(p[0]);
+    assert_true(compactions >= 2);
+    assert_int_equal(counted, PROCESSES * THREADS * HITS);
+    assert_int_equal(count_of(s, "n0") + count_of(s, "n1")
+                         + count_of(s, "n2"),
+                     PROCESSES * THREADS * HITS + NAMES * 999);
+    assert_int_equal(counter_store_compact(s, &err), OMK_OK);
+    assert_int_equal(stat(path, &after), 0);
+    assert_true(after.st_size < before.st_size);
+    assert_int_equal(
+        counter_store_verify(s, false, NULL, NULL, &report, &err), OMK_OK);
+    assert_int_equal(report.counters, NAMES + 1);
+    counter_store_close(s);
+}
+
+static void a_stopped_lock_holder_makes_us_busy(void **state)
+{
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct counter_store *s = open_store(true, 1);
+    struct counter_hit h;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+
+    (void)state;
+    assert_int_equal(must_hit(s, "a", 1, 7), 7);
+    assert_int_equal(fcntl(fd, F_OFD_SETLK, &all), 0);
+    assert_int_equal(hit(s, "a", 2, 1, &h), OMK_EBUSY);
+    assert_int_equal(h.value.count, 7);         /* the last value */
+    assert_int_equal(count_of(s, "a"), 7);      /* reading waits for nobody */
+    assert_int_equal(must_hit(s, "a", 1, 1), 7); /* nor does a reload */
+    close(fd);
+    assert_int_equal(must_hit(s, "a", 2, 1), 8);
+    counter_store_close(s);
+}
+
+/* --- damage -------------------------------------------------------------- */
+
+static off_t find_bytes(const char *what, size_t len, off_t from)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY);
+    char *data;
+    off_t at = -1;
+
+    assert_int_equal(fstat(fd, &st), 0);
+    data = malloc((size_t)st.st_size);
+    assert_int_equal(pread(fd, data, (size_t)st.st_size, 0), st.st_size);
+    close(fd);
+    for (off_t i = from; at < 0 && i + (off_t)len <= st.st_size; i++) {
+        if (memcmp(data + i, what, len) == 0) {
+            at = i;
+        }
+    }
+    free(data);
+    return at;
+}
+
+static void flip(off_t at)
+{
+    int fd = open(path, O_RDWR);
+    unsigned char byte;
+
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    byte ^= 0x10;
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+    close(fd);
+}
+
+static void every_byte_of_a_copy_may_go(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+    off_t first, record;
+
+    (void)state;
+    assert_int_equal(must_hit(s, "the-name", 1, 500), 500);
+    first = find_bytes("the-name", 8, 0);
+    record = first / 256 * 256;
+    for (off_t i = 0; i < 256; i++) {
+        assert_int_equal(count_of(s, "the-name"), 500 + i);
+        flip(record + i);
+        assert_int_equal(count_of(s, "the-name"), 500 + i);
+        assert_int_equal(must_hit(s, "the-name", (uint64_t)(2 + i), 1),
+                         501 + i);
+    }
+    assert_int_equal(counter_store_mended(s), 256);
+    assert_int_equal(counter_store_mended(s), 0);
+    counter_store_close(s);
+}
+
+static void tell(void *ctx, const char *line)
+{
+    (void)line;
+    ++*(unsigned *)ctx;
+}
+
+static void both_copies_gone_is_an_error_not_a_reset(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+    struct counter_store_report report;
+    struct counter_hit h;
+    unsigned lines = 0;
+    off_t record;
+
+    (void)state;
+    (void)must_hit(s, "the-name", 1, 500);
+    (void)must_hit(s, "other", 1, 70);
+    record = find_bytes("the-name", 8, 0) / 256 * 256;
+    flip(record + 20);
+    flip(record + 128 + 20);
+    assert_int_equal(hit(s, "the-name", 2, 1, &h), OMK_EDAMAGED);
+    assert_int_equal(h.value.count, 0);
+    assert_int_equal(must_hit(s, "other", 2, 1), 71);
+    assert_int_equal(
+        counter_store_verify(s, false, tell, &lines, &report, &err),
+        OMK_EDAMAGED);
+    assert_int_equal(lines, 1);
+    assert_int_equal(report.lost, 1);
+    assert_int_equal(hit(s, "the-name", 2, 1, &h), OMK_EDAMAGED);
+    assert_int_equal(
+        counter_store_verify(s, true, tell, &lines, &report, &err), OMK_OK);
+    assert_int_equal(must_hit(s, "the-name", 2, 9), 9);
+    counter_store_close(s);
+}
+
+static void a_damaged_page_head_is_mended_or_named(void **state)
+{
+    struct counter_store_report report;
+    struct counter_store *s = open_store(true, 1);
+    struct counter_hit h;
+    off_t page;
+
+    (void)state;
+    (void)must_hit(s, "the-name", 1, 500);
+    page = find_bytes("the-name", 8, 0) / 4096 * 4096;
+    flip(page + 16); /* the tag of its first record, first copy */
+    assert_int_equal(must_hit(s, "the-name", 2, 1), 501);
+    assert_int_equal(counter_store_mended(s), 1);
+    flip(page + 16);
+    flip(page + 128 + 16);
+    assert_int_equal(hit(s, "the-name", 3, 1, &h), OMK_EDAMAGED);
+    assert_int_equal(
+        counter_store_verify(s, true, NULL, NULL, &report, &err), OMK_OK);
+    assert_int_equal(report.pages_repaired, 1);
+    assert_int_equal(must_hit(s, "the-name", 3, 1), 502);
+    counter_store_close(s);
+}
+
+static void a_zeroed_page_is_damage(void **state)
+{
+    static const char zero[4096];
+    struct counter_store *s = open_store(true, 1);
+    struct counter_hit h;
+    off_t page;
+    int fd;
+
+    (void)state;
+    (void)must_hit(s, "the-name", 1, 500);
+    page = find_bytes("the-name", 8, 0) / 4096 * 4096;
+    fd = open(path, O_RDWR);
+    assert_int_equal(pwrite(fd, zero, sizeof zero, page), sizeof zero);
+    close(fd);
+    assert_int_equal(hit(s, "the-name", 2, 1, &h), OMK_EDAMAGED);
+    counter_store_close(s);
+}
+
+static void one_header_may_go(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+
+    (void)state;
+    (void)must_hit(s, "a", 1, 500);
+    for (off_t i = 16; i < 536; i += 13) {
+        flip(i);
+        counter_store_close(s);
+        s = open_store(false, 1);
+        assert_int_equal(count_of(s, "a"), 500);
+        flip(i);
+        flip(2048 + i);
+        counter_store_close(s);
+        s = open_store(false, 1);
+        assert_int_equal(count_of(s, "a"), 500);
+        flip(2048 + i);
+    }
+    counter_store_close(s);
+    flip(20);
+    flip(2048 + 20);
+    assert_int_equal(counter_store_open(path, true, 1, &s, &err),
+                     OMK_EDAMAGED);
+    assert_string_equal(err.where, path);
+}
+
+static void refuses_what_it_must_not_touch(void **state)
+{
+    static const struct {
+        const char *label;
+        const char *content;
+        size_t len;
+        int rc;
+    } cases[] = {
+        {"empty file", "", 0, OMK_EDAMAGED},
+        {"text", "12:192.0.2.1\n", 13, OMK_EDAMAGED},
+        {"version 2", "OMKCNTR\1\2\0\0\0", 12, OMK_EVERSION},
+    };
+    struct counter_store *s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char data[8192] = "", now[8192];
+        size_t size = cases[i].rc == OMK_EVERSION ? sizeof data
+                                                  : cases[i].len;
+        int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+        int rc;
+
+        memcpy(data, cases[i].content, cases[i].len);
+        assert_int_equal(write(fd, data, size), size);
+        rc = counter_store_open(path, true, 1, &s, &err);
+        if (rc != cases[i].rc) {
+            fail_msg("%s: %d %s", cases[i].label, rc, err.text);
+        }
+        assert_int_equal(pread(fd, now, sizeof now, 0), size);
+        assert_memory_equal(now, data, size);
+        close(fd);
+    }
+    unlink(path);
+    assert_int_equal(counter_store_open(path, false, 1, &s, &err),
+                     OMK_ENOENT);
+    assert_int_equal(symlink("/etc/passwd", path), 0);
+    assert_int_not_equal(counter_store_open(path, true, 1, &s, &err), OMK_OK);
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(counter_store_open(path, true, 1, &s, &err), OMK_EINVAL);
+}
+
+static void a_file_cut_short_stops_the_counter_only(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+    struct counter_value v;
+    struct counter_hit h;
+
+    (void)state;
+    (void)must_hit(s, "a", 1, 1);
+    assert_int_equal(truncate(path, 4096), 0);
+    assert_int_equal(hit(s, "a", 2, 1, &h), OMK_EDAMAGED);
+    assert_int_equal(counter_store_get(s, "a", &v, &err), OMK_EDAMAGED);
+    assert_int_equal(truncate(path, 0), 0);
+    assert_int_equal(hit(s, "b", 2, 1, &h), OMK_EDAMAGED);
+    counter_store_close(s);
+}
+
+static void a_removed_file_starts_anew(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+
+    (void)state;
+    (void)must_hit(s, "a", 1, 100);
+    unlink(path);
+    assert_int_equal(must_hit(s, "a", 2, 1), 1);
+    assert_int_equal(access(path, F_OK), 0);
+    counter_store_close(s);
+}
+
+/* --- a full disk --------------------------------------------------------- */
+
+static void growth_that_fails_leaves_all_as_it_was(void **state)
+{
+    struct rlimit old, small;
+    struct counter_store *s = open_store(true, 1);
+    struct counter_store_report report;
+    struct counter_hit h;
+    struct stat st;
+    char name[16];
+    unsigned i;
+    int rc = OMK_OK;
+
+    (void)state;
+    assert_int_equal(stat(path, &st), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    small = old;
+    small.rlim_cur = (rlim_t)st.st_size + 8192;
+    setrlimit(RLIMIT_FSIZE, &small);
+    for (i = 0; rc == OMK_OK && i < 1000; i++) {
+        (void)snprintf(name, sizeof name, "n%u", i);
+        rc = hit(s, name, 1, i + 1, &h);
+    }
+    assert_int_equal(rc, OMK_EIO); /* EFBIG */
+    assert_true(i > 150);
+    for (unsigned j = 0; j + 1 < i; j++) {
+        (void)snprintf(name, sizeof name, "n%u", j);
+        assert_int_equal(must_hit(s, name, 2, 1), j + 2);
+    }
+    setrlimit(RLIMIT_FSIZE, &old);
+    (void)snprintf(name, sizeof name, "n%u", i - 1);
+    assert_int_equal(must_hit(s, name, 1, i), i);
+    assert_int_equal(
+        counter_store_verify(s, false, NULL, NULL, &report, &err), OMK_OK);
+    counter_store_close(s);
+}
+
+/* Fills what is left of the file system, to the last block. */
+static void fill_disk(void)
+{
+    static char block[65536];
+    char file[128];
+    int fd;
+
+    (void)snprintf(file, sizeof file, "%s/fill", dir);
+    fd = open(file, O_WRONLY | O_CREAT, 0600);
+    for (size_t size = sizeof block; size >= 1; size /= 2) {
+        while (write(fd, block, size) > 0) {
+        }
+    }
+    close(fd);
+}
+
+static void a_full_disk_never_resets(void **state)
+{
+    struct counter_store *s;
+    struct counter_hit h;
+    char file[128], name[16];
+    int rc = OMK_OK;
+
+    (void)state;
+    if (geteuid() != 0 || mount("none", dir, "tmpfs", 0, "size=512k") != 0) {
+        skip();
+    }
+    s = open_store(true, 1);
+    for (unsigned i = 0; i < 100; i++) {
+        (void)snprintf(name, sizeof name, "n%u", i);
+        (void)must_hit(s, name, 1, 1000);
+    }
+    fill_disk();
+    for (unsigned i = 0; i < 100; i++) { /* updates need no room */
+        (void)snprintf(name, sizeof name, "n%u", i);
+        assert_int_equal(must_hit(s, name, 2, 1), 1001);
+    }
+    for (unsigned i = 100; rc == OMK_OK && i < 1000; i++) {
+        (void)snprintf(name, sizeof name, "n%u", i);
+        rc = hit(s, name, 1, 1000, &h);
+    }
+    assert_int_equal(rc, OMK_ENOSPC); /* growing does */
+    (void)snprintf(file, sizeof file, "%s/fill", dir);
+    unlink(file);
+    assert_int_equal(hit(s, "late", 1, 5, &h), OMK_OK);
+    counter_store_close(s);
+    unlink(path);
+
+    fill_disk(); /* not even a new store */
+    assert_int_equal(counter_store_open(path, true, 1, &s, &err), OMK_ENOSPC);
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_int_equal(umount(dir), 0);
+}
+
+int main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        CASE(p49_p50_the_first_hit_shows_st),
+        CASE(p54_reload_is_shown_and_not_counted),
+        CASE(days_roll_over),
+        CASE(set_remove_and_names),
+        CASE(p53_a_group_has_so_many_places),
+        CASE(grows_and_finds_all),
+        CASE(the_file_has_no_holes),
+        CASE(exact_under_processes_and_threads),
+        CASE(kill_9_loses_no_answered_count),
+        CASE(compaction_under_load_is_exact),
+        CASE(a_stopped_lock_holder_makes_us_busy),
+        CASE(every_byte_of_a_copy_may_go),
+        CASE(both_copies_gone_is_an_error_not_a_reset),
+        CASE(a_damaged_page_head_is_mended_or_named),
+        CASE(a_zeroed_page_is_damage),
+        CASE(one_header_may_go),
+        CASE(refuses_what_it_must_not_touch),
+        CASE(a_file_cut_short_stops_the_counter_only),
+        CASE(a_removed_file_starts_anew),
+        CASE(growth_that_fails_leaves_all_as_it_was),
+        CASE(a_full_disk_never_resets),
+    };
+
+    return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}

@@ -3,11 +3,11 @@ noinst_LTLIBRARIES += libcounter.la
 endif
 libcounter_la_SOURCES = \
 	counter/design.h \
-	counter/query.h \
+	counter/query.c counter/query.h \
 	counter/referrer.h \
 	counter/render.h \
 	counter/store.h \
-	counter/text.h \
+	counter/text.c counter/text.h \
 	counter/visitor.h
-libcounter_la_CFLAGS = $(CORE_CFLAGS)
+libcounter_la_CFLAGS = $(CORE_CFLAGS) $(SODIUM_CFLAGS)
 libcounter_la_LIBADD =

@@ -7,3 +7,18 @@ UNIT_TESTS += t/unit/file.t
 t_unit_file_t_SOURCES = t/unit/file.c
 t_unit_file_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_file_t_LDADD = $(UNIT_LIBS)
+
+# The counter's pure cores.
+if BUILD_COUNTER
+COUNTER_UNIT_LIBS = libcounter.la $(UNIT_LIBS) $(SODIUM_LIBS)
+
+UNIT_TESTS += t/unit/query.t
+t_unit_query_t_SOURCES = t/unit/query.c
+t_unit_query_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_query_t_LDADD = $(COUNTER_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/text.t
+t_unit_text_t_SOURCES = t/unit/text.c
+t_unit_text_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_text_t_LDADD = $(COUNTER_UNIT_LIBS)
+endif

@@ -4,7 +4,7 @@ endif
 libcounter_la_SOURCES = \
 	counter/design.h \
 	counter/query.c counter/query.h \
-	counter/referrer.h \
+	counter/referrer.c counter/referrer.h \
 	counter/render.h \
 	counter/store.h \
 	counter/text.c counter/text.h \

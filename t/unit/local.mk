@@ -21,4 +21,9 @@ UNIT_TESTS += t/unit/text.t
 t_unit_text_t_SOURCES = t/unit/text.c
 t_unit_text_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_text_t_LDADD = $(COUNTER_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/referrer.t
+t_unit_referrer_t_SOURCES = t/unit/referrer.c
+t_unit_referrer_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_referrer_t_LDADD = $(COUNTER_UNIT_LIBS)
 endif

@@ -8,6 +8,6 @@ libcounter_la_SOURCES = \
 	counter/render.h \
 	counter/store.h \
 	counter/text.c counter/text.h \
-	counter/visitor.h
+	counter/visitor.c counter/visitor.h
 libcounter_la_CFLAGS = $(CORE_CFLAGS) $(SODIUM_CFLAGS)
 libcounter_la_LIBADD =

@@ -26,4 +26,9 @@ UNIT_TESTS += t/unit/referrer.t
 t_unit_referrer_t_SOURCES = t/unit/referrer.c
 t_unit_referrer_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_referrer_t_LDADD = $(COUNTER_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/visitor.t
+t_unit_visitor_t_SOURCES = t/unit/visitor.c
+t_unit_visitor_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_visitor_t_LDADD = $(COUNTER_UNIT_LIBS)
 endif

@@ -3,13 +3,13 @@ noinst_LTLIBRARIES += libcounter.la
 endif
 libcounter_la_SOURCES = \
 	counter/design.h \
-	counter/query.h \
-	counter/referrer.h \
+	counter/query.c counter/query.h \
+	counter/referrer.c counter/referrer.h \
 	counter/render.h \
 	counter/store.c counter/store.h \
 	counter/store_file.c counter/store_file.h \
 	counter/store_verify.c \
-	counter/text.h \
-	counter/visitor.h
-libcounter_la_CFLAGS = $(CORE_CFLAGS) $(XXHASH_CFLAGS)
+	counter/text.c counter/text.h \
+	counter/visitor.c counter/visitor.h
+libcounter_la_CFLAGS = $(CORE_CFLAGS) $(XXHASH_CFLAGS) $(SODIUM_CFLAGS)
 libcounter_la_LIBADD =

@@ -50,6 +50,13 @@ struct counter_color {
     char name[32];
 };
 
+/* A wall-clock moment in the query's timezone (the server's without one). */
+struct counter_date {
+    bool set;
+    int year, month, day;      /* 1970..9999, 1..12, 1..31 */
+    int hour, minute, second;  /* 0..24, 0..59, 0..59 */
+};
+
 #define COUNTER_DF_MAX 255   /* bytes of df, decoded */
 #define COUNTER_DD_MAX 63    /* bytes of a design's name */
 #define COUNTER_LIT_MAX 64   /* characters of lit */
@@ -78,12 +85,10 @@ struct counter_query {
     enum counter_dformat dformat;
     bool has_timezone;
     int timezone_min;        /* minutes east of UTC, -840..840 */
-    struct {
-        bool set;
-        int year, month, day, hour, minute, second; /* 1970..9999, 1..12, … */
-    } target;                /* cdt / target */
-    bool countdown_full;     /* cdf: see text.h */
-    bool sdhms, sfd;         /* letters D H M S; from a date on */
+    struct counter_date target; /* cdt / target; unset: 2000-01-01 */
+    struct counter_date from;   /* cdf; unset: now */
+    bool sdhms;              /* letters D H M S (default true), else days */
+    bool sfd;                /* the from date in small letters below */
 
     /* effects: any of them takes the image off the fast path */
     unsigned ft;             /* frame thickness in pixels, 0..50 */
@@ -94,12 +99,12 @@ struct counter_query {
     struct counter_color srgb, prgb;
     bool negate;
     bool rotate;
-    unsigned degrees;        /* 90, 180, 270 */
+    unsigned degrees;        /* 90, 180, 270 (default) */
     char image[COUNTER_IMAGE_MAX + 1]; /* [A-Za-z0-9._-]+, no leading dot */
     bool has_xy;
     int x, y;                /* -4096..4096 */
-    char align[16];          /* "", topleft, topmid, … see query.c */
-    int offset;
+    char align[16];          /* "", or {top,mid,bottom}{left,center,right} */
+    int offset;              /* from the edge, pixels, 0..4096, default 2 */
     unsigned scale;          /* 1 (default) .. 4 */
 
     /* answer */
@@ -113,8 +118,10 @@ struct counter_query_limits {
 };
 
 /* Parses len bytes at s (no NUL needed) into *q. Unknown keys and keys that
- * are accepted without effect (cache, wxh, user, script, nsegment) are passed
- * over. The first bad value ends it: OMK_EINVAL or OMK_ERANGE, err->where is
+ * are accepted without effect (cache, fy, wxh, user, script, nsegment) are
+ * passed over, but any key needs a value. The whole grammar, key by key, is
+ * doc/counter-query.md. df may be missing: whether it is needed depends on
+ * display. The first bad value ends it: OMK_EINVAL or OMK_ERANGE, err->where is
  * the key's canonical name, err->text a short clause for an error image, such
  * as "must be 5 to 10" (ASCII, at most 60 characters, nothing of the input
  * that is not printable ASCII, no path). *q is complete only on success, but
@@ -123,8 +130,8 @@ int counter_query_parse(const char *s, size_t len,
                         const struct counter_query_limits *limits,
                         struct counter_query *q, struct omk_err *err);
 
-/* True where only the digits themselves are drawn in GIF: no effect is asked
- * for and the fast path of render.h can serve it. */
+/* True where only the glyphs themselves are drawn in GIF: no effect is asked
+ * for and the fast path of render.h can serve it. False for sh=F too. */
 bool counter_query_is_plain(const struct counter_query *q);
 
 #endif

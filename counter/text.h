@@ -19,8 +19,18 @@ struct counter_text {
 void counter_text_number(const struct counter_query *q, uint64_t n,
                          struct counter_text *out);
 
+/* q->lit as it stands; with comma, grouped where it is all digits. Also what
+ * a failed Referer check draws. */
+void counter_text_lit(const struct counter_query *q, struct counter_text *out);
+
 /* The clock, date or countdown of q at the moment now (seconds since 1970),
- * in q's timezone or, without one, the process's local time. */
+ * in q's timezone or, without one, the process's local time. What is no
+ * moment (a counter, an image) gives an empty text.
+ *   clock      "09:05P" or, with tformat 24, "21:05"; pad=F: "9:05P"
+ *   date       "11-25-2026", two digits for month and day, four for the year
+ *   countdown  "12D:3H:0M:59S", unpadded; with sdhms=F "12". A target in the
+ *              past makes each part negative ("-12D:-3H:0M:-59S"), as pages
+ *              know it. */
 void counter_text_moment(const struct counter_query *q, time_t now,
                          struct counter_text *out);
 

@@ -8,9 +8,32 @@ t_unit_file_t_SOURCES = t/unit/file.c
 t_unit_file_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_file_t_LDADD = $(UNIT_LIBS)
 
+# The counter's cores.
 if BUILD_COUNTER
+COUNTER_UNIT_LIBS = libcounter.la $(UNIT_LIBS) $(SODIUM_LIBS)
+
+UNIT_TESTS += t/unit/query.t
+t_unit_query_t_SOURCES = t/unit/query.c
+t_unit_query_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_query_t_LDADD = $(COUNTER_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/text.t
+t_unit_text_t_SOURCES = t/unit/text.c
+t_unit_text_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_text_t_LDADD = $(COUNTER_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/referrer.t
+t_unit_referrer_t_SOURCES = t/unit/referrer.c
+t_unit_referrer_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_referrer_t_LDADD = $(COUNTER_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/visitor.t
+t_unit_visitor_t_SOURCES = t/unit/visitor.c
+t_unit_visitor_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_visitor_t_LDADD = $(COUNTER_UNIT_LIBS)
+
 UNIT_TESTS += t/unit/store.t
-endif
 t_unit_store_t_SOURCES = t/unit/store.c
 t_unit_store_t_CFLAGS = $(UNIT_CFLAGS)
-t_unit_store_t_LDADD = libcounter.la $(UNIT_LIBS) -lpthread
+t_unit_store_t_LDADD = $(COUNTER_UNIT_LIBS) -lpthread
+endif

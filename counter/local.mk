@@ -6,6 +6,7 @@ libcounter_la_SOURCES = \
 	counter/query.c counter/query.h \
 	counter/referrer.c counter/referrer.h \
 	counter/render.h \
+	counter/site.c counter/site.h \
 	counter/store.c counter/store.h \
 	counter/store_file.c counter/store_file.h \
 	counter/store_verify.c \

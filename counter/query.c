@@ -37,9 +37,9 @@ struct key {
     const char *name; /* canonical */
     size_t need; /* characters that decide; strlen(name) + 1: the whole key */
     enum kind kind;
-    size_t offset;        /* BOOLEAN, UNSIGNED, COLOR: of the field */
-    unsigned min, max;    /* UNSIGNED */
-    size_t flag;          /* offset of a bool that a success sets, or 0 */
+    size_t offset;     /* BOOLEAN, UNSIGNED, COLOR: of the field */
+    unsigned min, max; /* UNSIGNED */
+    size_t flag;       /* offset of a bool that a success sets, or 0 */
     int (*set)(const struct value *v, const struct counter_query_limits *lim,
                struct counter_query *q, const char **why); /* OTHER */
 };
@@ -499,11 +499,11 @@ SETTER(set_display)
 }
 
 static const struct word dformats[] = {
-    {"mmddyy", 6, COUNTER_MMDDYY},   {"ddmmyy", 6, COUNTER_DDMMYY},
-    {"yymmdd", 6, COUNTER_YYMMDD},   {"yyyymmdd", 8, COUNTER_YYMMDD},
-    {"yyddmm", 6, COUNTER_YYDDMM},   {"yyyyddmm", 8, COUNTER_YYDDMM},
-    {"mmyydd", 6, COUNTER_MMYYDD},   {"mmyyyydd", 8, COUNTER_MMYYDD},
-    {"ddyymm", 6, COUNTER_DDYYMM},   {"ddyyyymm", 8, COUNTER_DDYYMM},
+    {"mmddyy", 6, COUNTER_MMDDYY}, {"ddmmyy", 6, COUNTER_DDMMYY},
+    {"yymmdd", 6, COUNTER_YYMMDD}, {"yyyymmdd", 8, COUNTER_YYMMDD},
+    {"yyddmm", 6, COUNTER_YYDDMM}, {"yyyyddmm", 8, COUNTER_YYDDMM},
+    {"mmyydd", 6, COUNTER_MMYYDD}, {"mmyyyydd", 8, COUNTER_MMYYDD},
+    {"ddyymm", 6, COUNTER_DDYYMM}, {"ddyyyymm", 8, COUNTER_DDYYMM},
 };
 
 SETTER(set_dformat)
@@ -626,12 +626,18 @@ SETTER(set_offset)
 }
 
 static const char *const alignments[][2] = {
-    {"left", "topleft"},           {"center", "midcenter"},
-    {"right", "topright"},         {"topleft", "topleft"},
-    {"topcenter", "topcenter"},    {"topright", "topright"},
-    {"midleft", "midleft"},        {"midcenter", "midcenter"},
-    {"midright", "midright"},      {"bottomleft", "bottomleft"},
-    {"bottomcenter", "bottomcenter"}, {"bottomright", "bottomright"},
+    {"left", "topleft"},
+    {"center", "midcenter"},
+    {"right", "topright"},
+    {"topleft", "topleft"},
+    {"topcenter", "topcenter"},
+    {"topright", "topright"},
+    {"midleft", "midleft"},
+    {"midcenter", "midcenter"},
+    {"midright", "midright"},
+    {"bottomleft", "bottomleft"},
+    {"bottomcenter", "bottomcenter"},
+    {"bottomright", "bottomright"},
 };
 
 SETTER(set_align)
@@ -670,13 +676,25 @@ SETTER(set_format)
 
 #define AT(field) offsetof(struct counter_query, field)
 #define BOOL(name, need, field)                                                \
-    {name, need, BOOLEAN, AT(field), 0, 0, 0, NULL}
+    {                                                                          \
+        name, need, BOOLEAN, AT(field), 0, 0, 0, NULL                          \
+    }
 #define COL(name, need, field, flag)                                           \
-    {name, need, COLOR, AT(field), 0, 0, flag, NULL}
+    {                                                                          \
+        name, need, COLOR, AT(field), 0, 0, flag, NULL                         \
+    }
 #define UINT(name, need, field, min, max, flag)                                \
-    {name, need, UNSIGNED, AT(field), min, max, flag, NULL}
-#define FN(name, need, set) {name, need, OTHER, 0, 0, 0, 0, set}
-#define NONE(name, need) {name, need, IGNORED, 0, 0, 0, 0, NULL}
+    {                                                                          \
+        name, need, UNSIGNED, AT(field), min, max, flag, NULL                  \
+    }
+#define FN(name, need, set)                                                    \
+    {                                                                          \
+        name, need, OTHER, 0, 0, 0, 0, set                                     \
+    }
+#define NONE(name, need)                                                       \
+    {                                                                          \
+        name, need, IGNORED, 0, 0, 0, 0, NULL                                  \
+    }
 
 /* The longer of two keys where one begins like the other stands first. The
  * usual ones are in front. */
@@ -800,9 +818,8 @@ static int fail(const struct key *k, const struct counter_query_limits *lim,
 /* One key=value. An unknown key passes, but not without a value: then the tag
  * was cut or mistyped, and the page's author should see it. */
 static int pair(const char *s, size_t len,
-                const struct counter_query_limits *lim,
-                struct counter_query *q, const struct key **key,
-                const char **why)
+                const struct counter_query_limits *lim, struct counter_query *q,
+                const struct key **key, const char **why)
 {
     size_t name_len = 0;
     size_t eq = 0;

@@ -66,8 +66,7 @@ static bool is_ip_literal(const char *s, size_t len)
     char text[INET6_ADDRSTRLEN];
     unsigned char address[16];
 
-    if (len < 4 || s[0] != '[' || s[len - 1] != ']'
-        || len - 2 >= sizeof text) {
+    if (len < 4 || s[0] != '[' || s[len - 1] != ']' || len - 2 >= sizeof text) {
         return false;
     }
     memcpy(text, s + 1, len - 2);
@@ -209,7 +208,8 @@ static bool is_advance(const char *purpose)
         size_t n = strcspn(purpose, ";, \t");
 
         for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-            if (n == strlen(words[i]) && strncasecmp(purpose, words[i], n) == 0) {
+            if (n == strlen(words[i])
+                && strncasecmp(purpose, words[i], n) == 0) {
                 return true;
             }
         }

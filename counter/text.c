@@ -128,7 +128,8 @@ static void put_date(const struct counter_query *q, const struct tm *tm,
 
 /* A date that the query names, as seconds since 1970. Days that a month lacks
  * run on into the next one, as pages know it. */
-static time_t moment(const struct counter_query *q, const struct counter_date *d)
+static time_t moment(const struct counter_query *q,
+                     const struct counter_date *d)
 {
     struct tm tm = {.tm_year = d->year - 1900,
                     .tm_mon = d->month - 1,
@@ -162,8 +163,8 @@ static void put_countdown(const struct counter_query *q, time_t now,
     time_t to = moment(q, q->target.set ? &q->target : &year_2000);
     time_t from = q->from.set ? moment(q, &q->from) : now;
     bool past = to < from;
-    uint64_t left = past ? (uint64_t)from - (uint64_t)to
-                         : (uint64_t)to - (uint64_t)from;
+    uint64_t left =
+        past ? (uint64_t)from - (uint64_t)to : (uint64_t)to - (uint64_t)from;
 
     if (!q->sdhms) {
         put_part(out, past, left / 86400, "");

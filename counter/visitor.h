@@ -29,4 +29,20 @@ struct counter_visitors {
 uint64_t counter_visitor(const struct counter_visitors *v,
                          const char *address);
 
+/* A network: an address and how many of its bits count. IPv4 is kept in its
+ * IPv6-mapped form (bits 96 and up). */
+struct counter_net {
+    uint8_t address[16];
+    unsigned bits; /* 0..128 */
+};
+
+/* Reads ADDRESS or ADDRESS/BITS (IPv4: 0..32, IPv6: 0..128). Bits of the
+ * address behind those that count are dropped. OMK_EINVAL, OMK_ERANGE. */
+int counter_net_parse(const char *text, struct counter_net *out);
+
+/* Is address (as for counter_visitor) in one of n networks? What is no address
+ * is in none. */
+bool counter_net_has(const struct counter_net *nets, size_t n,
+                     const char *address);
+
 #endif

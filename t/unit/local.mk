@@ -36,4 +36,9 @@ UNIT_TESTS += t/unit/store.t
 t_unit_store_t_SOURCES = t/unit/store.c
 t_unit_store_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_store_t_LDADD = $(COUNTER_UNIT_LIBS) -lpthread
+
+UNIT_TESTS += t/unit/site.t
+t_unit_site_t_SOURCES = t/unit/site.c
+t_unit_site_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_site_t_LDADD = $(COUNTER_UNIT_LIBS)
 endif

@@ -1,4 +1,5 @@
 #include "cmocka_first.h"
+#include "err.h"
 #include "visitor.h"
 
 #include <stdlib.h>
@@ -92,12 +93,63 @@ static void is_siphash(void **state)
     assert_true(visitor(&hashed, "2001:db8:1:2::1") == UINT64_C(0xf6e75e60c08d0f82));
 }
 
+static const struct {
+    const char *net;
+    const char *address;
+    bool in;
+} nets[] = {
+    {"192.0.2.1", "192.0.2.1", true},
+    {"192.0.2.1", "::ffff:192.0.2.1", true},
+    {"::ffff:192.0.2.1", "192.0.2.1", true},
+    {"192.0.2.1", "192.0.2.2", false},
+    {"192.0.2.255/24", "192.0.2.7", true},
+    {"192.0.2.0/25", "192.0.2.127", true},
+    {"192.0.2.0/25", "192.0.2.128", false},
+    {"::ffff:192.0.2.0/121", "192.0.2.128", false},
+    {"::ffff:192.0.2.0/121", "192.0.2.1", true},
+    {"192.0.2.1/0", "203.0.113.9", true},
+    {"0.0.0.0/0", "2001:db8::1", false},
+    {"::/0", "192.0.2.1", true},
+    {"2001:db8::/33", "2001:db8:7fff::1", true},
+    {"2001:db8::/33", "2001:db8:8000::1", false},
+    {"2001:db8::1", "2001:db8::1%eth0", true},
+    {"2001:db8::1", "2001:db8::2", false},
+    {"::/0", "unknown", false},
+};
+
+static void networks(void **state)
+{
+    static const char *const bad[] = {"", "/8", "a", "192.0.2.0/33",
+                                      "192.0.2.0/", "192.0.2.0/8/8",
+                                      "192.0.2.0/-1", "::/129", "fe80::1%x",
+                                      "192.0.2/24"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
+        struct counter_net net;
+
+        assert_int_equal(counter_net_parse(nets[i].net, &net), OMK_OK);
+        if (counter_net_has(&net, 1, nets[i].address) != nets[i].in) {
+            fail_msg("%s in %s", nets[i].address, nets[i].net);
+        }
+        assert_false(counter_net_has(&net, 0, nets[i].address));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct counter_net net;
+
+        if (counter_net_parse(bad[i], &net) == OMK_OK) {
+            fail_msg("\"%s\" is a network", bad[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readable),
         {"P54: who is the same visitor", same_or_not, NULL, NULL, NULL},
         cmocka_unit_test(is_siphash),
+        cmocka_unit_test(networks),
     };
 
     return cmocka_run_group_tests_name("visitor", tests, NULL, NULL);

@@ -2,6 +2,7 @@ if BUILD_COUNTER
 noinst_LTLIBRARIES += libcounter.la
 endif
 libcounter_la_SOURCES = \
+	counter/conf.c counter/conf.h \
 	counter/design.h \
 	counter/query.c counter/query.h \
 	counter/referrer.c counter/referrer.h \

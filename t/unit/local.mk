@@ -41,4 +41,9 @@ UNIT_TESTS += t/unit/site.t
 t_unit_site_t_SOURCES = t/unit/site.c
 t_unit_site_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_site_t_LDADD = $(COUNTER_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/conf.t
+t_unit_conf_t_SOURCES = t/unit/conf.c
+t_unit_conf_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_conf_t_LDADD = $(COUNTER_UNIT_LIBS)
 endif

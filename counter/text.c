@@ -193,3 +193,44 @@ void counter_text_moment(const struct counter_query *q, time_t now,
         put_date(q, &tm, out);
     }
 }
+
+static void put_zone(const struct counter_query *q, struct counter_text *out)
+{
+    unsigned offset =
+        (unsigned)(q->timezone_min < 0 ? -q->timezone_min : q->timezone_min);
+
+    put(out, q->timezone_min < 0 ? " GMT-" : " GMT+", 5);
+    put_number(out, offset / 60, 2);
+    put_number(out, offset % 60, 2);
+}
+
+void counter_text_caption(const struct counter_query *q, time_t now,
+                          struct counter_text *out)
+{
+    /* not strftime: the server's locale is not the page's */
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t from = q->from.set ? moment(q, &q->from) : now;
+    struct tm tm;
+
+    out->len = 0;
+    out->s[0] = '\0';
+    if (!q->sfd || q->display != COUNTER_SHOW_COUNTDOWN
+        || !wall_clock(q, from, &tm)) {
+        return;
+    }
+    put(out, "From: ", 6);
+    put(out, months + (size_t)tm.tm_mon * 3, 3);
+    put(out, " ", 1);
+    put_number(out, (unsigned)tm.tm_mday, 1);
+    put(out, " ", 1);
+    put_number(out, (uint64_t)(tm.tm_year + 1900), 4);
+    put(out, ", ", 2);
+    put_number(out, (unsigned)tm.tm_hour, 2);
+    put(out, ":", 1);
+    put_number(out, (unsigned)tm.tm_min, 2);
+    put(out, ":", 1);
+    put_number(out, (unsigned)tm.tm_sec, 2);
+    if (q->has_timezone) {
+        put_zone(q, out);
+    }
+}

@@ -34,4 +34,10 @@ void counter_text_lit(const struct counter_query *q, struct counter_text *out);
 void counter_text_moment(const struct counter_query *q, time_t now,
                          struct counter_text *out);
 
+/* With sfd, the line below a countdown, which says from when it counts:
+ * "From: Nov 25 2026, 12:05:09", and " GMT+0900" behind it where q has a
+ * timezone. Empty otherwise. Printable ASCII for a font, not glyphs. */
+void counter_text_caption(const struct counter_query *q, time_t now,
+                          struct counter_text *out);
+
 #endif

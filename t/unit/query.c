@@ -91,6 +91,7 @@ static const char *const spellings[] = {
     "df=www.example.co.jp|md=07|dd=%41|start=01024",
     "df=www%2Eexample%2eco%252Ejp|md=%37|ddir=A|st=1024",
     "df=www.example.co.jp | md=7 |+dd=A|%20st=1024%20",
+    "df=%20www.example.co.jp|md=%207|dd= A|st=1024",
     "df=x|md=10|dd=B|st=5|df=www.example.co.jp|md=7|dd=A|st=1024",
     "df=RANDOM|df=www.example.co.jp|md=7|dd=A|st=1024",
     "df=www.example.co.jp|md=7|dd=A|st=1024|cache=F|wxh=15;20|user=x|script=y"

@@ -99,7 +99,7 @@ static const struct {
     {"display=clock|timezone=GMT-0305", NOW, "12:00A"},
     {"display=clock|timezone=GMT-0305|tformat=24", NOW, "00:00"},
     {"display=clock|timezone=GMT%200900", NOW, "12:05P"},
-    {"display=clock", NOW, "12:05P"}, /* TZ=Asia/Tokyo */
+    {"display=clock", NOW, "12:05P"}, /* TZ=JST-9 */
     {"display=date", NOW, "11-25-2026"},
     {"display=date|timezone=GMT+0900", NOW, "11-25-2026"},
     {"display=date|timezone=GMT-0400", NOW, "11-24-2026"},
@@ -142,10 +142,38 @@ static void run_moment(const char *query, time_t now, const char *want)
 static void moment(void **state)
 {
     (void)state;
-    assert_int_equal(setenv("TZ", "Asia/Tokyo", 1), 0);
+    assert_int_equal(setenv("TZ", "JST-9", 1), 0);
     tzset();
     for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
         run_moment(moments[i].query, moments[i].now, moments[i].want);
+    }
+}
+
+static const struct {
+    const char *query;
+    const char *want;
+} captions[] = {
+    {"display=countdown|sfd=T", "From: Nov 25 2026, 12:05:09"},
+    {"display=countdown|sfd=T|timezone=GMT-0330",
+     "From: Nov 24 2026, 23:35:09 GMT-0330"},
+    {"cdf=1999;7;6;2;0;0|sfd=T", "From: Jul 6 1999, 02:00:00"},
+    {"cdf=1999;7;6;2;0;0|sfd=T|timezone=GMT+0000",
+     "From: Jul 6 1999, 02:00:00 GMT+0000"},
+    {"display=countdown", ""},
+    {"display=clock|sfd=T", ""},
+};
+
+static void caption(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("TZ", "JST-9", 1), 0);
+    tzset();
+    for (size_t i = 0; i < sizeof captions / sizeof *captions; i++) {
+        struct counter_query q = parsed(captions[i].query);
+        struct counter_text t;
+
+        counter_text_caption(&q, NOW, &t);
+        expect(captions[i].query, &t, captions[i].want);
     }
 }
 
@@ -168,6 +196,7 @@ int main(void)
         {"P50: 0001024, padding, commas; never cut", number, NULL, NULL, NULL},
         {"P55: literal text", lit, NULL, NULL, NULL},
         {"P51: clock, date and countdown", moment, NULL, NULL, NULL},
+        cmocka_unit_test(caption),
         cmocka_unit_test(summer_time),
     };
 

@@ -125,7 +125,13 @@ static int fail_at(struct reader *r, unsigned line, int code, const char *what,
         name = slash + 1;
     }
     (void)snprintf(where, sizeof where, "%.80s:%u", name, line);
-    return omk_fail(r->err, code, where, "%.80s %s", what, expected);
+    (void)omk_fail(r->err, code, where, "%.80s %s", what, expected);
+    for (char *p = r->err->text; *p; p++) { /* it goes to a terminal or log */
+        if (*p < ' ' || *p > '~') {
+            *p = '?';
+        }
+    }
+    return code;
 }
 
 static int fail(struct reader *r, int code, const char *what,

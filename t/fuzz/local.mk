@@ -1,0 +1,34 @@
+# Fuzz targets. Everywhere they replay their corpus (make check); configured
+# with CC=clang --enable-fuzzers they are libFuzzer programs, see t/fuzz/run.
+EXTRA_DIST += t/fuzz/corpus t/fuzz/run
+if LIBFUZZER
+FUZZ_MAIN = t/fuzz/fuzz.h
+FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+check_PROGRAMS += $(FUZZ_TARGETS)
+else
+FUZZ_MAIN = t/fuzz/fuzz.h t/fuzz/replay.c
+FUZZ_LDFLAGS = $(AM_LDFLAGS)
+UNIT_TESTS += $(FUZZ_TARGETS)
+endif
+FUZZ_TARGETS =
+FUZZ_CORPUS = $(abs_srcdir)/t/fuzz/corpus
+
+if BUILD_COUNTER
+FUZZ_TARGETS += t/fuzz/fuzz_query.t
+t_fuzz_fuzz_query_t_SOURCES = t/fuzz/fuzz_query.c $(FUZZ_MAIN)
+t_fuzz_fuzz_query_t_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/query"'
+t_fuzz_fuzz_query_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_query_t_LDADD = libcounter.la libomakase.la
+
+FUZZ_TARGETS += t/fuzz/fuzz_referrer.t
+t_fuzz_fuzz_referrer_t_SOURCES = t/fuzz/fuzz_referrer.c $(FUZZ_MAIN)
+t_fuzz_fuzz_referrer_t_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/referrer"'
+t_fuzz_fuzz_referrer_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_referrer_t_LDADD = libcounter.la libomakase.la $(SODIUM_LIBS)
+
+FUZZ_TARGETS += t/fuzz/fuzz_conf.t
+t_fuzz_fuzz_conf_t_SOURCES = t/fuzz/fuzz_conf.c $(FUZZ_MAIN)
+t_fuzz_fuzz_conf_t_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/conf"'
+t_fuzz_fuzz_conf_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_conf_t_LDADD = libcounter.la libomakase.la $(SODIUM_LIBS)
+endif

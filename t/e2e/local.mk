@@ -1,1 +1,2 @@
 E2E_TESTS += t/e2e/instance.t
+E2E_TESTS += t/e2e/errors.t

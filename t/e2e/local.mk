@@ -1,2 +1,3 @@
 E2E_TESTS += t/e2e/instance.t
 E2E_TESTS += t/e2e/errors.t
+E2E_TESTS += t/e2e/site.t

@@ -1,1 +1,51 @@
+# Error pages: one template and a table of texts, made into a file a status.
+ERROR_PAGES = \
+	share/error/403.var \
+	share/error/404.var \
+	share/error/500.var \
+	share/error/503.var \
+	share/error/504.var \
+	share/error/507.var
+MAKE_ERRORS = \
+	share/error/make-pages \
+	share/error/template.html \
+	share/error/texts
+errordir = $(pkgdatadir)/error
+error_DATA = $(ERROR_PAGES)
+CLEANFILES += $(ERROR_PAGES)
+EXTRA_DIST += $(MAKE_ERRORS)
+$(ERROR_PAGES): $(MAKE_ERRORS)
+	$(AM_V_GEN)$(MKDIR_P) share/error && \
+	  perl $(srcdir)/share/error/make-pages $(srcdir)/share/error \
+	    `basename $@ .var` >$@.new && mv $@.new $@
 
+# The sample customers' sites, as t/lib/Omakase/SampleSite.pm puts them in
+# place: @DOMAIN@ in them is the customer's domain.
+SAMPLE_SITES = \
+	share/site/counter/index.shtml \
+	share/site/en/index.html \
+	share/site/img/goods.svg \
+	share/site/img/hero.svg \
+	share/site/img/icon.svg \
+	share/site/index.html \
+	share/site/news.shtml \
+	share/site/parts/foot.shtml \
+	share/site/parts/head.shtml \
+	share/site/parts/tag.shtml \
+	share/site/shop/home.shtml \
+	share/site/style.css \
+	share/site2/index.htm
+EXTRA_DIST += $(SAMPLE_SITES)
+install-data-local: install-sample-sites
+install-sample-sites:
+	@for f in $(SAMPLE_SITES); do \
+	  to="$(DESTDIR)$(pkgdatadir)/$${f#share/}"; \
+	  $(MKDIR_P) "$${to%/*}" && \
+	  $(INSTALL_DATA) "$(srcdir)/$$f" "$$to" || exit 1; \
+	done
+uninstall-local: uninstall-sample-sites
+uninstall-sample-sites:
+	@for f in $(SAMPLE_SITES); do \
+	  rm -f "$(DESTDIR)$(pkgdatadir)/$${f#share/}"; \
+	done
+.PHONY: install-sample-sites uninstall-sample-sites

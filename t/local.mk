@@ -33,3 +33,16 @@ stage:
 	  echo 'httpd_modules=$(APACHE_LIBEXECDIR)'; \
 	} >'$(STAGE)/layout'
 .PHONY: stage
+
+# The README's pictures, from the sample site in headless Chromium.
+screenshot: all
+	@$(MKDIR_P) $(srcdir)/doc/images
+	@OMAKASE_BUILDDIR=. perl -I$(srcdir)/t/lib $(srcdir)/t/screenshot \
+	  $(srcdir)/doc/images
+
+# Each promise of the manual's with the tests that prove it; fails where a
+# promise that is built has none.
+promises:
+	@perl $(srcdir)/t/promises $(srcdir)
+.PHONY: screenshot promises
+EXTRA_DIST += t/screenshot t/promises

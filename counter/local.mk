@@ -15,3 +15,14 @@ libcounter_la_SOURCES = \
 	counter/visitor.c counter/visitor.h
 libcounter_la_CFLAGS = $(CORE_CFLAGS) $(XXHASH_CFLAGS) $(SODIUM_CFLAGS)
 libcounter_la_LIBADD =
+
+libcounter_la_SOURCES += \
+	counter/answer.c counter/answer.h \
+	counter/canvas.h \
+	counter/design.c \
+	counter/effects.c counter/effects.h \
+	counter/font.c counter/font.h \
+	counter/gif.c counter/gif.h \
+	counter/render.c \
+	counter/strip.c counter/strip.h \
+	counter/svg.c counter/svg.h

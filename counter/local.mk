@@ -26,3 +26,22 @@ libcounter_la_SOURCES += \
 	counter/render.c \
 	counter/strip.c counter/strip.h \
 	counter/svg.c counter/svg.h
+
+# Starts once a hit: giflib's and libsodium's few functions go into it, so that
+# nothing but libc is loaded.
+if BUILD_COUNTER
+pkglibexec_PROGRAMS += counter/Count.cgi
+endif
+COUNT_CGI_LIBS = libcounter.la libomakase.la $(GIF_STATIC_LIBS) \
+	$(SODIUM_STATIC_LIBS)
+counter_Count_cgi_SOURCES = counter/count_cgi.c
+counter_Count_cgi_CFLAGS = $(AM_CFLAGS)
+counter_Count_cgi_LDADD = $(COUNT_CGI_LIBS)
+
+# The same with its configuration elsewhere, for tests:
+#   make count-cgi-at CONF=/tmp/x/counter.conf OUT=/tmp/x/Count.cgi
+count-cgi-at: libcounter.la libomakase.la
+	$(LIBTOOL) --silent --tag=CC --mode=link $(CC) $(AM_CPPFLAGS) $(AM_CFLAGS) \
+	  $(CFLAGS) -DCOUNTER_CONF='"$(CONF)"' $(AM_LDFLAGS) -o $(OUT) \
+	  $(srcdir)/counter/count_cgi.c $(COUNT_CGI_LIBS)
+.PHONY: count-cgi-at

@@ -664,6 +664,19 @@ int counter_store_sync(struct counter_store *s, struct omk_err *err)
     return rc;
 }
 
+bool counter_store_sync_is_mine(struct counter_store *s)
+{
+    return store_try_lock_sync(s);
+}
+
+int counter_store_sync_due(struct counter_store *s, struct omk_err *err)
+{
+    /* Given up first: who counts from here on finds it free and syncs again;
+     * who counted before is in what is written now. */
+    store_unlock_sync(s);
+    return counter_store_sync(s, err);
+}
+
 /* --- all of them -------------------------------------------------------- */
 
 int store_each_slot(struct counter_store *s, const struct header *h,

@@ -133,4 +133,11 @@ int counter_store_compact(struct counter_store *s, struct omk_err *err);
 /* Puts on disk all that was counted by anybody before the call. */
 int counter_store_sync(struct counter_store *s, struct omk_err *err);
 
+/* For programs that live for one hit. True: nobody else is about to sync, this
+ * process (or a child that it forks) now is: it waits as long as a count may
+ * stay off the disk and calls counter_store_sync_due. False: another process
+ * will, and what was counted up to now is in its sync. */
+bool counter_store_sync_is_mine(struct counter_store *s);
+int counter_store_sync_due(struct counter_store *s, struct omk_err *err);
+
 #endif

@@ -355,6 +355,21 @@ void store_unlock_create(struct counter_store *s)
     pthread_mutex_unlock(&s->creating.mutex);
 }
 
+bool store_try_lock_sync(struct counter_store *s)
+{
+    struct flock byte = {.l_type = F_WRLCK,
+                         .l_whence = SEEK_SET,
+                         .l_start = 1,
+                         .l_len = 1};
+
+    return fcntl(s->creating.fd, F_OFD_SETLK, &byte) == 0;
+}
+
+void store_unlock_sync(struct counter_store *s)
+{
+    unlock_range(s->creating.fd, 1, 1);
+}
+
 static struct shard *shard_of(struct counter_store *s, uint64_t offset)
 {
     return &s->shard[(offset / RECORD_BYTES) & (s->shards - 1)];

@@ -159,6 +159,10 @@ void store_unlock_record(struct counter_store *s, uint64_t offset);
 /* Everything, for compaction. CREATE held; ends with store_unlock_create. */
 int store_lock_all(struct counter_store *s, struct omk_err *err);
 
+/* Byte 1: who is about to sync. Only tried, never waited for. */
+bool store_try_lock_sync(struct counter_store *s);
+void store_unlock_sync(struct counter_store *s);
+
 /* Names and pages. */
 int store_place(const struct header *h, const char *name, struct place *out,
                 struct omk_err *err);

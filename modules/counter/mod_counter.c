@@ -491,8 +491,12 @@ static int is_ours(request_rec *r)
 static int map_to_storage(request_rec *r)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    const char *name = core->handler, *unused;
 
-    if (!core->handler || strcmp(core->handler, HANDLER) != 0) {
+    if (core->expr_handler) { /* SetHandler's, a plain word or an expression */
+        name = ap_expr_str_exec(r, core->expr_handler, &unused);
+    }
+    if (!name || strcmp(name, HANDLER) != 0) {
         return DECLINED;
     }
     r->finfo.filetype = APR_REG; /* FallbackResource leaves it alone */

@@ -49,3 +49,34 @@ uninstall-sample-sites:
 	  rm -f "$(DESTDIR)$(pkgdatadir)/$${f#share/}"; \
 	done
 .PHONY: install-sample-sites uninstall-sample-sites
+
+# The five designs, drawn by a program.
+DESIGN_STRIPS = \
+	share/designs/A/strip.gif \
+	share/designs/B/strip.gif \
+	share/designs/C/strip.gif \
+	share/designs/D/strip.gif \
+	share/designs/E/strip.gif
+if BUILD_COUNTER
+noinst_PROGRAMS += share/designs/mkdesigns
+share_designs_mkdesigns_SOURCES = share/designs/mkdesigns.c
+share_designs_mkdesigns_CFLAGS = $(CORE_CFLAGS)
+share_designs_mkdesigns_LDADD = libcounter.la
+all-local: $(DESIGN_STRIPS)
+install-data-local: install-designs
+uninstall-local: uninstall-designs
+endif
+CLEANFILES += $(DESIGN_STRIPS)
+$(DESIGN_STRIPS): share/designs/mkdesigns$(EXEEXT)
+	$(AM_V_GEN)d=$@ && d=$${d%/*} && $(MKDIR_P) $$d && \
+	  share/designs/mkdesigns$(EXEEXT) $${d##*/} >$@.new && mv $@.new $@
+install-designs: $(DESIGN_STRIPS)
+	@for f in $(DESIGN_STRIPS); do \
+	  to="$(DESTDIR)$(pkgdatadir)/$${f#share/}"; \
+	  $(MKDIR_P) "$${to%/*}" && $(INSTALL_DATA) "$$f" "$$to" || exit 1; \
+	done
+uninstall-designs:
+	@for f in $(DESIGN_STRIPS); do \
+	  rm -f "$(DESTDIR)$(pkgdatadir)/$${f#share/}"; \
+	done
+.PHONY: install-designs uninstall-designs

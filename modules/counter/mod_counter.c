@@ -604,7 +604,7 @@ static int handler(request_rec *r)
                       " without a CounterStore");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    r->allowed |= AP_METHOD_BIT << M_GET;
+    ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, -1);
     if (r->method_number != M_GET) {
         return HTTP_METHOD_NOT_ALLOWED;
     }
@@ -618,7 +618,8 @@ static int handler(request_rec *r)
     request = (struct counter_request){
         .query = r->args ? r->args : "",
         .len = r->args ? strlen(r->args) : 0,
-        .headers = {.method = top->method,
+        /* an ErrorDocument is asked for by GET whatever the page was */
+        .headers = {.method = top->header_only ? "HEAD" : top->method,
                     .referer = header(r, "Referer"),
                     .sec_fetch_site = header(r, "Sec-Fetch-Site"),
                     .purpose = purpose(r)},

@@ -197,43 +197,61 @@ static bool header_is_current(const struct counter_store *s,
            == h->levels;
 }
 
+/* Its size, and whether it still has a name. Not fstat: that asks for the time
+ * of the last write, and from then on ext4 and others give every write a time
+ * of its own and bring the inode to the journal each time (Linux 6.13,
+ * multigrain timestamps). */
+static int look_at_file(struct counter_store *s, uint64_t *bytes,
+                        struct omk_err *err)
+{
+    struct statx st;
+
+    if (statx(s->creating.fd, "", AT_EMPTY_PATH, STATX_SIZE | STATX_NLINK, &st)
+        != 0) {
+        return io_error(err, s, "statx");
+    }
+    if (st.stx_nlink == 0) {
+        atomic_store(&s->unlinked, true);
+    }
+    *bytes = st.stx_size;
+    return OMK_OK;
+}
+
+static int cut_short(const struct counter_store *s, uint64_t bytes,
+                     struct omk_err *err)
+{
+    return omk_fail(err, OMK_EDAMAGED, s->path,
+                    "the file has been cut short (%llu bytes)",
+                    (unsigned long long)bytes);
+}
+
 int store_header(struct counter_store *s, const struct header **out,
                  struct omk_err *err)
 {
     struct header *h = atomic_load(&s->header);
-    struct stat st;
+    uint64_t bytes;
+    int rc;
 
     /* A file that was cut short would end the process by SIGBUS. */
-    if (fstat(s->creating.fd, &st) != 0) {
-        return io_error(err, s, "fstat");
+    rc = look_at_file(s, &bytes, err);
+    if (rc != OMK_OK) {
+        return rc;
     }
-    if (st.st_nlink == 0) {
-        atomic_store(&s->unlinked, true);
-    }
-    if (st.st_size < (off_t)PAGE_BYTES
-        || (h && (uint64_t)st.st_size < end_of_levels(h))) {
-        return omk_fail(err, OMK_EDAMAGED, s->path,
-                        "the file has been cut short (%lld bytes)",
-                        (long long)st.st_size);
+    if (bytes < PAGE_BYTES || (h && bytes < end_of_levels(h))) {
+        return cut_short(s, bytes, err);
     }
     if (!h || !header_is_current(s, h)) {
-        int rc;
-
         pthread_mutex_lock(&s->snapshotting);
         rc = header_snapshot(s, &h, err);
         pthread_mutex_unlock(&s->snapshotting);
+        if (rc == OMK_OK && bytes < end_of_levels(h)) {
+            rc = look_at_file(s, &bytes, err); /* it has grown meanwhile */
+        }
         if (rc != OMK_OK) {
             return rc;
         }
-        if ((uint64_t)st.st_size < end_of_levels(h)) {
-            if (fstat(s->creating.fd, &st) != 0) {
-                return io_error(err, s, "fstat");
-            }
-            if ((uint64_t)st.st_size < end_of_levels(h)) {
-                return omk_fail(err, OMK_EDAMAGED, s->path,
-                                "the file has been cut short (%lld bytes)",
-                                (long long)st.st_size);
-            }
+        if (bytes < end_of_levels(h)) {
+            return cut_short(s, bytes, err);
         }
     }
     *out = h;

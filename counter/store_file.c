@@ -26,6 +26,7 @@
 #pragma GCC diagnostic pop
 
 #define LOCK_WAIT_MS 5000
+#define LOCK_YIELDS 50 /* before sleeping between two tries */
 
 static int io_error(struct omk_err *err, const struct counter_store *s,
                     const char *what)
@@ -298,7 +299,8 @@ static int busy(struct omk_err *err, const struct counter_store *s)
 }
 
 /* F_OFD_SETLKW would wait without an end; the lock is held for a few
- * microseconds, so trying again is as good. */
+ * microseconds, so trying again is as good. First without sleeping: the
+ * shortest sleep is many times as long as the lock is held. */
 static int lock_range(struct counter_store *s, int fd, uint64_t start,
                       uint64_t len, const struct timespec *end,
                       struct omk_err *err)
@@ -309,12 +311,16 @@ static int lock_range(struct counter_store *s, int fd, uint64_t start,
                           .l_len = (off_t)len};
     struct timespec pause = {0, 10000};
 
-    while (fcntl(fd, F_OFD_SETLK, &range) != 0) {
+    for (unsigned tries = 0; fcntl(fd, F_OFD_SETLK, &range) != 0; tries++) {
         if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
             return io_error(err, s, "lock");
         }
         if (is_past(end)) {
             return busy(err, s);
+        }
+        if (tries < LOCK_YIELDS) {
+            (void)sched_yield();
+            continue;
         }
         (void)nanosleep(&pause, NULL);
         if (pause.tv_nsec < 2000000) {

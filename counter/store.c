@@ -74,7 +74,7 @@ const uint8_t *counter_store_key(const struct counter_store *s)
 
 unsigned counter_store_mended(struct counter_store *s)
 {
-    return atomic_exchange(&s->repaired, 0);
+    return atomic_load(&s->repaired) ? atomic_exchange(&s->repaired, 0) : 0;
 }
 
 /* --- the file under our feet -------------------------------------------- */
@@ -95,25 +95,31 @@ bool store_is_left(const struct counter_store *s)
            && store_file_replaced(s);
 }
 
-int store_begin(struct counter_store *s, const struct header **h,
-                struct omk_err *err)
+/* A file that was moved away keeps a name, and nothing in it tells: looked for
+ * once a second. */
+static bool is_moved(struct counter_store *s)
 {
-    int rc;
+    struct timespec now;
 
-    pthread_rwlock_rdlock(&s->reopening);
-    if (s->creating.fd >= 0) {
-        rc = store_header(s, h, err);
-        if (rc != OMK_OK || !store_is_left(s)) {
-            if (rc != OMK_OK) {
-                pthread_rwlock_unlock(&s->reopening);
-            }
-            return rc;
-        }
-    }
-    pthread_rwlock_unlock(&s->reopening);
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return atomic_load(&s->looked_at) != now.tv_sec
+           && atomic_exchange(&s->looked_at, now.tv_sec) != now.tv_sec
+           && store_file_replaced(s);
+}
+
+/* Held for reading: is the file in use the one at path, and fit for use? */
+static bool is_usable(struct counter_store *s, const struct header **h)
+{
+    return s->creating.fd >= 0 && store_header(s, h, NULL) == OMK_OK
+           && !store_is_left(s) && !is_moved(s);
+}
+
+/* Changes over to the file at path, if that is another one. */
+static int reopen(struct counter_store *s, struct omk_err *err)
+{
+    int rc = OMK_OK;
 
     pthread_rwlock_wrlock(&s->reopening);
-    rc = OMK_OK;
     if (s->creating.fd < 0 || store_file_replaced(s)) {
         if (s->creating.fd >= 0) {
             store_file_close(s);
@@ -121,10 +127,27 @@ int store_begin(struct counter_store *s, const struct header **h,
         rc = store_file_open(s, err);
     }
     pthread_rwlock_unlock(&s->reopening);
+    if (rc == OMK_ENOENT && err) {
+        err->code = OMK_EIO;
+    }
+    /* "no such counter" is what OMK_ENOENT means to those who ask for one */
+    return rc == OMK_ENOENT ? OMK_EIO : rc;
+}
+
+int store_begin(struct counter_store *s, const struct header **h,
+                struct omk_err *err)
+{
+    int rc;
+
+    pthread_rwlock_rdlock(&s->reopening);
+    if (is_usable(s, h)) {
+        return OMK_OK;
+    }
+    pthread_rwlock_unlock(&s->reopening);
+    rc = reopen(s, err);
     if (rc != OMK_OK) {
         return rc;
     }
-
     pthread_rwlock_rdlock(&s->reopening);
     rc = s->creating.fd < 0
              ? omk_fail(err, OMK_EBUSY, s->path, "replaced twice at once")
@@ -656,6 +679,7 @@ int counter_store_sync(struct counter_store *s, struct omk_err *err)
     if (rc != OMK_OK) {
         return rc;
     }
+    rc = store_header_mend(s, err);
     if (fdatasync(s->creating.fd) != 0) {
         rc = omk_fail(err, errno == ENOSPC ? OMK_ENOSPC : OMK_EIO, s->path,
                       "fdatasync: %s", strerror(errno));

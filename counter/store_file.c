@@ -115,6 +115,25 @@ static uint64_t end_of_levels(const struct header *h)
     return ((uint64_t)last->first_page + last->pages) * PAGE_BYTES;
 }
 
+static bool is_header(const struct header *h)
+{
+    return h->magic == STORE_MAGIC && h->sum == header_sum(h)
+           && levels_make_sense(h);
+}
+
+unsigned store_header_look(const struct counter_store *s)
+{
+    unsigned whole = 0;
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct header copy;
+
+        memcpy(&copy, s->map + i * (PAGE_BYTES / 2), sizeof copy);
+        whole |= (unsigned)is_header(&copy) << i;
+    }
+    return whole;
+}
+
 /* The better of the two copies at map. OMK_EVERSION before OMK_EDAMAGED: a
  * later format may well keep its sum elsewhere. */
 static int header_read(const struct counter_store *s, const uint8_t *map,
@@ -132,9 +151,7 @@ static int header_read(const struct counter_store *s, const uint8_t *map,
                             "program knows %u); left as it is",
                             copy[i].version, STORE_VERSION);
         }
-        if (copy[i].magic == STORE_MAGIC
-            && copy[i].sum == header_sum(&copy[i])
-            && levels_make_sense(&copy[i])
+        if (is_header(&copy[i])
             && (best < 0 || copy[i].writes > copy[best].writes)) {
             best = i;
         }
@@ -168,7 +185,7 @@ static int header_snapshot(struct counter_store *s, struct header **out,
     if (rc != OMK_OK) {
         return rc;
     }
-    if (old && old->levels == fresh.levels) {
+    if (old && old->sum == fresh.sum) {
         *out = old;
         return OMK_OK;
     }
@@ -188,14 +205,14 @@ static int header_snapshot(struct counter_store *s, struct header **out,
 static bool header_is_current(const struct counter_store *s,
                               const struct header *h)
 {
-    /* The count of levels, as it is in the first copy now: one aligned word,
-     * and a wrong one only costs a look at the whole header. */
+    /* The checksum, as it stands in the first copy now: one aligned word, and
+     * a wrong one only costs a look at the whole header. */
     return __atomic_load_n(
-               (const uint32_t *)(const void *)(s->map
+               (const uint64_t *)(const void *)(s->map
                                                 + offsetof(struct header,
-                                                           levels)),
+                                                           sum)),
                __ATOMIC_RELAXED)
-           == h->levels;
+           == h->sum;
 }
 
 /* Its size, and whether it still has a name. Not fstat: that asks for the time
@@ -268,6 +285,36 @@ int store_header_write(struct counter_store *s, struct header *h,
     h->sum = header_sum(h);
     rc = write_at(s, h, sizeof *h, 0, err);
     return rc == OMK_OK ? write_at(s, h, sizeof *h, PAGE_BYTES / 2, err) : rc;
+}
+
+int store_header_mend_locked(struct counter_store *s, struct omk_err *err)
+{
+    const struct header *h;
+    struct header same;
+    int rc = store_header(s, &h, err);
+
+    if (rc != OMK_OK || store_header_look(s) == 3) {
+        return rc;
+    }
+    same = *h;
+    same.writes--; /* so that it comes out the same to the byte */
+    atomic_fetch_add(&s->repaired, 1);
+    return store_header_write(s, &same, err);
+}
+
+int store_header_mend(struct counter_store *s, struct omk_err *err)
+{
+    int rc;
+
+    if (store_header_look(s) == 3) {
+        return OMK_OK;
+    }
+    rc = store_lock_create(s, err); /* it may just be being written */
+    if (rc == OMK_OK) {
+        rc = store_header_mend_locked(s, err);
+        store_unlock_create(s);
+    }
+    return rc;
 }
 
 /* --- locks -------------------------------------------------------------- */
@@ -837,7 +884,7 @@ static int map_file(struct counter_store *s, struct omk_err *err)
         return io_error(err, s, "fstat");
     }
     if (!S_ISREG(st.st_mode)) {
-        return omk_fail(err, OMK_EINVAL, s->path, "not a regular file");
+        return omk_fail(err, OMK_EDAMAGED, s->path, "not a regular file");
     }
     map = mmap(NULL, MAP_BYTES, PROT_READ, MAP_SHARED, s->creating.fd, 0);
     if (map == MAP_FAILED) {
@@ -982,7 +1029,7 @@ bool store_file_replaced(const struct counter_store *s)
     if (fstat(s->creating.fd, &mine) != 0) {
         return false;
     }
-    if (stat(s->path, &path) != 0) {
+    if (lstat(s->path, &path) != 0) { /* a link is not opened either */
         return errno == ENOENT;
     }
     return mine.st_ino != path.st_ino || mine.st_dev != path.st_dev;

@@ -112,6 +112,7 @@ struct counter_store {
     pthread_mutex_t snapshotting;
     atomic_uint repaired;        /* copies mended since open */
     atomic_bool unlinked;        /* the file has no name any more */
+    atomic_long looked_at;       /* the second in which path was looked at */
     uint8_t key[16];
 };
 
@@ -146,6 +147,12 @@ bool store_file_replaced(const struct counter_store *s);
 /* The header as it is now; OMK_EDAMAGED when the file has shrunk below it. */
 int store_header(struct counter_store *s, const struct header **out,
                  struct omk_err *err);
+/* Looks at both copies, and writes what is damaged of them anew; the second
+ * with CREATE held. */
+int store_header_mend(struct counter_store *s, struct omk_err *err);
+int store_header_mend_locked(struct counter_store *s, struct omk_err *err);
+/* Which of its copies are whole: bit 0 the first, bit 1 the second. */
+unsigned store_header_look(const struct counter_store *s);
 /* Writes both copies of a changed header. CREATE held. */
 int store_header_write(struct counter_store *s, struct header *h,
                        struct omk_err *err);

@@ -36,6 +36,21 @@ static void say(const struct check *c, const char *format, ...)
     c->fn(c->ctx, line);
 }
 
+/* One copy is whole, or the store could not have been begun. */
+static int check_header(struct check *c)
+{
+    if (store_header_look(c->s) == 3) {
+        return OMK_OK;
+    }
+    say(c, "one copy of the header damaged");
+    if (!c->repair) {
+        c->bad = true;
+        return OMK_OK;
+    }
+    c->report->pages_repaired++;
+    return store_header_mend_locked(c->s, c->err);
+}
+
 /* CREATE held. The tags again, from the records that can be read; those that
  * cannot keep their place without a tag. */
 static void rebuild_head(const struct check *c, uint64_t page,
@@ -170,6 +185,7 @@ int counter_store_verify(struct counter_store *s, bool repair,
         return rc;
     }
     rc = store_header(s, &c.h, err);
+    rc = rc == OMK_OK ? check_header(&c) : rc;
     for (uint32_t l = 0; rc == OMK_OK && l < c.h->levels; l++) {
         report->capacity += (uint64_t)c.h->level[l].pages * PAGE_RECORDS;
         for (uint32_t i = 0; rc == OMK_OK && i < c.h->level[l].pages; i++) {

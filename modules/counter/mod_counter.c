@@ -317,11 +317,22 @@ static int enter_site(server_rec *s)
     return rc == OMK_OK ? OK : config_error(s, &err);
 }
 
+static void log_mended(struct counter_store *store)
+{
+    unsigned mended = counter_store_mended(store);
+
+    if (mended) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, child.server,
+                     "OMK0105: counter: %s: %u damaged copies mended from "
+                     "their twins; check the disk",
+                     child.conf->store, mended);
+    }
+}
+
 static apr_status_t sync_store(int state, void *data, apr_pool_t *p)
 {
     struct counter_store *store = atomic_load(&child.store);
     struct omk_err err;
-    unsigned mended;
 
     (void)data;
     (void)p;
@@ -332,13 +343,7 @@ static apr_status_t sync_store(int state, void *data, apr_pool_t *p)
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, child.server,
                      "OMK0104: counter: %s: %s", err.where, err.text);
     }
-    mended = counter_store_mended(store);
-    if (mended) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, child.server,
-                     "OMK0105: counter: %s: %u damaged copies mended from "
-                     "their twins; check the disk",
-                     child.conf->store, mended);
-    }
+    log_mended(store);
     return APR_SUCCESS;
 }
 
@@ -572,15 +577,16 @@ static const char *purpose(const request_rec *r)
     return NULL;
 }
 
-/* A full disk would say so with every hit: one line a second and child. */
-static void log_failure(request_rec *r, const struct omk_err *err)
+/* A full disk would say so with every hit: one line a second and child. It is
+ * the operator's to read, not the customer's: so not into r's log. */
+static void log_failure(const request_rec *r, const struct omk_err *err)
 {
     long now = (long)apr_time_sec(r->request_time);
 
     if (atomic_exchange(&child.logged_at, now) != now) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "OMK0106: counter: %s%s%s", err->where,
-                      *err->where ? ": " : "", err->text);
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, child.server,
+                     "OMK0106: counter: %s%s%s", err->where,
+                     *err->where ? ": " : "", err->text);
     }
 }
 
@@ -593,7 +599,9 @@ static int send_response(request_rec *r,
     if (!response->body.data) {
         return HTTP_SERVICE_UNAVAILABLE;
     }
-    r->status = response->status;
+    if (response->status != HTTP_OK) {
+        r->status = response->status; /* as an ErrorDocument it has one */
+    }
     ap_set_content_type(r, response->body.type);
     ap_set_content_length(r, (apr_off_t)response->body.len);
     apr_table_setn(r->headers_out, "Cache-Control",
@@ -664,6 +672,9 @@ static int handler(request_rec *r)
     counter_answer(&engine, &request, &alloc, &response);
     if (response.log.code) {
         log_failure(r, &response.log);
+    }
+    if (engine.store) {
+        log_mended(engine.store);
     }
     if (response.refused) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,

@@ -59,6 +59,8 @@ sub pid {
 sub start {
     my ($self) = @_;
     my @command = (@{$self->instance->{wrapper}}, $self->command);
+    # Of one that was killed: daemons take any process of that number for it.
+    unlink $self->pidfile if !$self->pid;
     my $out = $self->outfile;
     pipe my $r, my $w or croak "pipe: $!";
     my $pid = fork // croak "fork: $!";

@@ -959,6 +959,10 @@ static int open_shards(struct counter_store *s, struct omk_err *err)
 {
     struct stat mine, theirs;
 
+    if (s->alone) {
+        s->shard[0].fd = s->creating.fd;
+        return OMK_OK;
+    }
     for (unsigned i = 0; i < s->shards; i++) {
         /* /proc instead of the path: certainly the same file. */
         char path[40];
@@ -1006,10 +1010,10 @@ void store_file_close(struct counter_store *s)
         s->map = NULL;
     }
     for (unsigned i = 0; i < SHARDS_MAX; i++) {
-        if (s->shard[i].fd >= 0) {
+        if (s->shard[i].fd >= 0 && !s->alone) {
             close(s->shard[i].fd);
-            s->shard[i].fd = -1;
         }
+        s->shard[i].fd = -1;
     }
     if (s->creating.fd >= 0) {
         close(s->creating.fd);

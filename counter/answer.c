@@ -27,10 +27,7 @@ uint32_t counter_local_day(int64_t now)
     if (!localtime_r(&t, &local)) {
         return (uint32_t)(now / 86400);
     }
-    return (uint32_t)(timegm(&(struct tm){.tm_year = local.tm_year,
-                                          .tm_mon = local.tm_mon,
-                                          .tm_mday = local.tm_mday})
-                      / 86400);
+    return (uint32_t)((now + local.tm_gmtoff) / 86400);
 }
 
 /* --- bodies ------------------------------------------------------------- */

@@ -156,6 +156,7 @@ static void answer(const struct counter_conf *conf,
         response->status = 503;
         return;
     }
+    counter_designs_once(engine.designs);
     counter_answer(&engine, &request, &heap, response);
 }
 
@@ -253,7 +254,7 @@ int main(void)
         send_plain(404);
         return 0;
     }
-    if (counter_store_open(conf.store, true, 1, &store, &err) != OMK_OK) {
+    if (counter_store_open(conf.store, true, 0, &store, &err) != OMK_OK) {
         complain("OMK0102", &err);
         store = NULL;
     }

@@ -33,6 +33,7 @@ int counter_store_open(const char *path, bool create, unsigned threads,
         return omk_fail(err, OMK_ENOMEM, path, "out of memory");
     }
     s->create = create;
+    s->alone = threads == 0;
     s->shards = shards_for(threads);
     pthread_rwlock_init(&s->reopening, NULL);
     pthread_mutex_init(&s->snapshotting, NULL);

@@ -35,7 +35,7 @@ struct counter_value {
  * is set. OMK_ENOENT, OMK_EDENIED, OMK_EIO, OMK_ENOSPC (no room to create),
  * OMK_EDAMAGED (no counter store, or its header is beyond repair),
  * OMK_EVERSION (a newer format: left untouched). threads: how many threads
- * will use it at once (1 for a CGI). */
+ * will use it at once; 0: the process has no other thread at all (a CGI). */
 int counter_store_open(const char *path, bool create, unsigned threads,
                        struct counter_store **out, struct omk_err *err);
 void counter_store_close(struct counter_store *s);

@@ -26,6 +26,7 @@
 #pragma GCC diagnostic pop
 
 #define LOCK_WAIT_MS 5000
+#define LOCK_YIELDS 50 /* before sleeping between two tries */
 
 static int io_error(struct omk_err *err, const struct counter_store *s,
                     const char *what)
@@ -214,43 +215,61 @@ static bool header_is_current(const struct counter_store *s,
            == h->sum;
 }
 
+/* Its size, and whether it still has a name. Not fstat: that asks for the time
+ * of the last write, and from then on ext4 and others give every write a time
+ * of its own and bring the inode to the journal each time (Linux 6.13,
+ * multigrain timestamps). */
+static int look_at_file(struct counter_store *s, uint64_t *bytes,
+                        struct omk_err *err)
+{
+    struct statx st;
+
+    if (statx(s->creating.fd, "", AT_EMPTY_PATH, STATX_SIZE | STATX_NLINK, &st)
+        != 0) {
+        return io_error(err, s, "statx");
+    }
+    if (st.stx_nlink == 0) {
+        atomic_store(&s->unlinked, true);
+    }
+    *bytes = st.stx_size;
+    return OMK_OK;
+}
+
+static int cut_short(const struct counter_store *s, uint64_t bytes,
+                     struct omk_err *err)
+{
+    return omk_fail(err, OMK_EDAMAGED, s->path,
+                    "the file has been cut short (%llu bytes)",
+                    (unsigned long long)bytes);
+}
+
 int store_header(struct counter_store *s, const struct header **out,
                  struct omk_err *err)
 {
     struct header *h = atomic_load(&s->header);
-    struct stat st;
+    uint64_t bytes;
+    int rc;
 
     /* A file that was cut short would end the process by SIGBUS. */
-    if (fstat(s->creating.fd, &st) != 0) {
-        return io_error(err, s, "fstat");
+    rc = look_at_file(s, &bytes, err);
+    if (rc != OMK_OK) {
+        return rc;
     }
-    if (st.st_nlink == 0) {
-        atomic_store(&s->unlinked, true);
-    }
-    if (st.st_size < (off_t)PAGE_BYTES
-        || (h && (uint64_t)st.st_size < end_of_levels(h))) {
-        return omk_fail(err, OMK_EDAMAGED, s->path,
-                        "the file has been cut short (%lld bytes)",
-                        (long long)st.st_size);
+    if (bytes < PAGE_BYTES || (h && bytes < end_of_levels(h))) {
+        return cut_short(s, bytes, err);
     }
     if (!h || !header_is_current(s, h)) {
-        int rc;
-
         pthread_mutex_lock(&s->snapshotting);
         rc = header_snapshot(s, &h, err);
         pthread_mutex_unlock(&s->snapshotting);
+        if (rc == OMK_OK && bytes < end_of_levels(h)) {
+            rc = look_at_file(s, &bytes, err); /* it has grown meanwhile */
+        }
         if (rc != OMK_OK) {
             return rc;
         }
-        if ((uint64_t)st.st_size < end_of_levels(h)) {
-            if (fstat(s->creating.fd, &st) != 0) {
-                return io_error(err, s, "fstat");
-            }
-            if ((uint64_t)st.st_size < end_of_levels(h)) {
-                return omk_fail(err, OMK_EDAMAGED, s->path,
-                                "the file has been cut short (%lld bytes)",
-                                (long long)st.st_size);
-            }
+        if (bytes < end_of_levels(h)) {
+            return cut_short(s, bytes, err);
         }
     }
     *out = h;
@@ -327,7 +346,8 @@ static int busy(struct omk_err *err, const struct counter_store *s)
 }
 
 /* F_OFD_SETLKW would wait without an end; the lock is held for a few
- * microseconds, so trying again is as good. */
+ * microseconds, so trying again is as good. First without sleeping: the
+ * shortest sleep is many times as long as the lock is held. */
 static int lock_range(struct counter_store *s, int fd, uint64_t start,
                       uint64_t len, const struct timespec *end,
                       struct omk_err *err)
@@ -338,12 +358,16 @@ static int lock_range(struct counter_store *s, int fd, uint64_t start,
                           .l_len = (off_t)len};
     struct timespec pause = {0, 10000};
 
-    while (fcntl(fd, F_OFD_SETLK, &range) != 0) {
+    for (unsigned tries = 0; fcntl(fd, F_OFD_SETLK, &range) != 0; tries++) {
         if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
             return io_error(err, s, "lock");
         }
         if (is_past(end)) {
             return busy(err, s);
+        }
+        if (tries < LOCK_YIELDS) {
+            (void)sched_yield();
+            continue;
         }
         (void)nanosleep(&pause, NULL);
         if (pause.tv_nsec < 2000000) {
@@ -935,6 +959,10 @@ static int open_shards(struct counter_store *s, struct omk_err *err)
 {
     struct stat mine, theirs;
 
+    if (s->alone) {
+        s->shard[0].fd = s->creating.fd;
+        return OMK_OK;
+    }
     for (unsigned i = 0; i < s->shards; i++) {
         /* /proc instead of the path: certainly the same file. */
         char path[40];
@@ -982,10 +1010,10 @@ void store_file_close(struct counter_store *s)
         s->map = NULL;
     }
     for (unsigned i = 0; i < SHARDS_MAX; i++) {
-        if (s->shard[i].fd >= 0) {
+        if (s->shard[i].fd >= 0 && !s->alone) {
             close(s->shard[i].fd);
-            s->shard[i].fd = -1;
         }
+        s->shard[i].fd = -1;
     }
     if (s->creating.fd >= 0) {
         close(s->creating.fd);

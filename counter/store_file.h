@@ -101,6 +101,9 @@ struct shard { /* a descriptor, and who in this process may lock with it */
 struct counter_store {
     char *path;
     bool create;
+    bool alone;                  /* no other thread: one descriptor will do,
+                                    since nobody but us could lose a lock by
+                                    an unlocking of CREATE, which is of all */
     unsigned shards;             /* 1..SHARDS_MAX, a power of two */
     pthread_rwlock_t reopening;  /* held for reading by every operation */
     const uint8_t *map;          /* MAP_BYTES, PROT_READ */

@@ -491,21 +491,57 @@ static int is_ours(request_rec *r)
     return r->handler && strcmp(r->handler, HANDLER) == 0;
 }
 
-/* There is no file behind the URL: no walk through directories for one. Only
- * where <Location> has set the handler; one of .htaccess is found later. */
-static int map_to_storage(request_rec *r)
+/* The handler that <Location> has set, or NULL. */
+static const char *configured_handler(request_rec *r)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
-    const char *name = core->handler, *unused;
+    const char *unused;
 
-    if (core->expr_handler) { /* SetHandler's, a plain word or an expression */
-        name = ap_expr_str_exec(r, core->expr_handler, &unused);
+    /* SetHandler's argument: a plain word is kept as an expression too */
+    return core->expr_handler
+               ? ap_expr_str_exec(r, core->expr_handler, &unused)
+               : core->handler;
+}
+
+/* There is no file behind the URL: no walk through directories for one. httpd
+ * applies <Location> before it translates names and again after
+ * map_to_storage, which sees neither; so what the first one said is noted, and
+ * taken for the second as long as the URL is the same. A handler of
+ * .htaccess's is found later, after the walk. */
+static int translate_name(request_rec *r)
+{
+    const char *name = configured_handler(r);
+
+    if (name && strcmp(name, HANDLER) == 0) {
+        ap_set_module_config(r->request_config, &counter_module,
+                             apr_pstrdup(r->pool, r->uri));
     }
-    if (!name || strcmp(name, HANDLER) != 0) {
+    return DECLINED;
+}
+
+static int map_to_storage(request_rec *r)
+{
+    const char *uri = ap_get_module_config(r->request_config, &counter_module);
+
+    if (!uri) {
+        return DECLINED;
+    }
+    if (r->proxyreq || strcmp(uri, r->uri) != 0) { /* rewritten */
+        ap_set_module_config(r->request_config, &counter_module, NULL);
         return DECLINED;
     }
     r->finfo.filetype = APR_REG; /* FallbackResource leaves it alone */
     return OK;
+}
+
+/* What no directory's rules have been applied to is for our handler only: an
+ * <If> may have come to another one in the second round. */
+static int fixups(request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &counter_module)
+                   && !is_ours(r)
+               ? HTTP_FORBIDDEN
+               : DECLINED;
 }
 
 static int is_ignored(const request_rec *r,
@@ -689,7 +725,9 @@ static void register_hooks(apr_pool_t *p)
     (void)p;
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
 }
 

@@ -59,9 +59,8 @@ static void put_image(GifFileType *gif, const struct recipe *r,
 {
     static const unsigned first[] = {0, 4, 2, 1}, step[] = {8, 8, 4, 2};
 
-    assert_int_equal(EGifPutImageDesc(gif, 0, 0, (int)r->width,
-                                      (int)r->height, r->interlaced,
-                                      r->local_map ? map : NULL),
+    assert_int_equal(EGifPutImageDesc(gif, 0, 0, (int)r->width, (int)r->height,
+                                      r->interlaced, r->local_map ? map : NULL),
                      GIF_OK);
     for (unsigned pass = 0; pass < (r->interlaced ? 4u : 1u); pass++) {
         for (unsigned y = r->interlaced ? first[pass] : 0; y < r->height;
@@ -103,9 +102,8 @@ static struct made make(const struct recipe *r)
     if (r->transparent) {
         GifByteType control[4] = {1, 0, 0, (GifByteType)(r->transparent - 1)};
 
-        assert_int_equal(EGifPutExtension(gif, GRAPHICS_EXT_FUNC_CODE, 4,
-                                          control),
-                         GIF_OK);
+        assert_int_equal(
+            EGifPutExtension(gif, GRAPHICS_EXT_FUNC_CODE, 4, control), GIF_OK);
     }
     for (unsigned i = 0; i < (r->images ? r->images : 1); i++) {
         put_image(gif, r, map);
@@ -239,9 +237,9 @@ static void fewer_colors(void **state)
     struct counter_design *d;
 
     (void)state;
-    assert_int_equal(counter_design_parse(
-                         m.p, m.len, "10:0:1:2:3:4:5:6:7:8:9:10", &d, NULL),
-                     OMK_OK);
+    assert_int_equal(
+        counter_design_parse(m.p, m.len, "10:0:1:2:3:4:5:6:7:8:9:10", &d, NULL),
+        OMK_OK);
     assert_true(d->palette.n <= 130);
     assert_int_equal(d->width, 10);
     counter_design_free(d);
@@ -323,8 +321,7 @@ static void wrong_layouts(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof bad_layouts / sizeof *bad_layouts; i++) {
-        refuse_made(bad_layouts[i].label, r, bad_layouts[i].layout,
-                    OMK_EINVAL);
+        refuse_made(bad_layouts[i].label, r, bad_layouts[i].layout, OMK_EINVAL);
     }
 }
 
@@ -474,9 +471,8 @@ static void singles_too_colorful(void **state)
             c.palette.rgb[i][1] = (uint8_t)g;
             c.palette.rgb[i][2] = 0;
         }
-        assert_int_equal(counter_gif_encode(&c, &from_heap, &data,
-                                            &images[g].len),
-                         OMK_OK);
+        assert_int_equal(
+            counter_gif_encode(&c, &from_heap, &data, &images[g].len), OMK_OK);
         images[g].data = data;
     }
     assert_int_equal(counter_design_parse_singles(images, &d, &err),
@@ -536,8 +532,8 @@ static void our_digits_differ(void **state)
                     const uint8_t *row = d->pixels + (size_t)y * d->width;
 
                     for (unsigned x = 0; x < d->glyphs[a].width; x++) {
-                        off += row[d->glyphs[a].x + x]
-                               != row[d->glyphs[b].x + x];
+                        off +=
+                            row[d->glyphs[a].x + x] != row[d->glyphs[b].x + x];
                     }
                 }
                 if (off < 3) {

@@ -201,6 +201,25 @@ static void broken_keeps_the_old(void **state)
     expect("mended: no report", told.code, OMK_OK);
 }
 
+/* The same while the file is so new that it is read again each second. */
+static void broken_and_fresh(void **state)
+{
+    struct omk_err told;
+
+    (void)state;
+    make_dir("d");
+    put_strip("d", "strip.gif", 15);
+    now = time(NULL);
+    expect("old", height_of("d", true, NULL), 15);
+    put_file("d", "strip.gif", "GIF89a", 6);
+    now++;
+    expect("broken", height_of("d", true, &told), 15);
+    expect("broken: report", told.code, OMK_EINVAL);
+    now--;
+    expect("read again", height_of("d", true, &told), 15);
+    expect("read again: told once", told.code, OMK_OK);
+}
+
 static void broken_from_the_start(void **state)
 {
     (void)state;
@@ -407,6 +426,7 @@ int main(void)
         WITH_DIR(changes_within_a_second),
         WITH_DIR(changes_under_a_fresh_clock),
         WITH_DIR(broken_keeps_the_old),
+        WITH_DIR(broken_and_fresh),
         WITH_DIR(broken_from_the_start),
         WITH_DIR(goes_away),
         WITH_DIR(layout_file),

@@ -248,6 +248,8 @@ static void fewer_colors(void **state)
 
 /* --- what is refused ----------------------------------------------------- */
 
+static char refusal[200]; /* the last one's text */
+
 static void refuse(const char *label, const uint8_t *p, size_t len,
                    const char *layout, int want)
 {
@@ -264,6 +266,7 @@ static void refuse(const char *label, const uint8_t *p, size_t len,
     if (rc != want || err.code != want || !err.text[0] || d != &untouched) {
         fail_msg("%s: %d, %s", label, rc, err.text);
     }
+    (void)snprintf(refusal, sizeof refusal, "%s", err.text);
     free(exact);
 }
 
@@ -394,6 +397,7 @@ static void pixel_without_color(void **state)
     memcpy(p + 25, m.p + 25 + gone, m.len - 25 - gone);
     refuse("a pixel without a colour", p, m.len - gone, plain_layout,
            OMK_EINVAL);
+    assert_string_equal(refusal, "broken GIF: a pixel has no colour");
     free(p);
     free(m.p);
 }

@@ -62,7 +62,7 @@ static int read_input(GifFileType *gif, GifByteType *to, int want)
     return (int)n;
 }
 
-static bool in_is_empty(const GifFileType *gif)
+static bool input_is_empty(const GifFileType *gif)
 {
     const struct input *in = gif->UserData;
 
@@ -213,7 +213,7 @@ static int read_records(GifFileType *gif, struct picture *pic,
         int rc;
 
         if (DGifGetRecordType(gif, &type) != GIF_OK) {
-            if (pic->pixels && in_is_empty(gif)) {
+            if (pic->pixels && input_is_empty(gif)) {
                 break; /* without a trailer, as some programs wrote it */
             }
             return broken(gif, err);

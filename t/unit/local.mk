@@ -51,7 +51,7 @@ t_unit_conf_t_LDADD = $(COUNTER_UNIT_LIBS)
 IMAGE_UNIT_CPPFLAGS = $(AM_CPPFLAGS) -DBUILDDIR='"$(abs_builddir)"'
 IMAGE_UNIT_LIBS = $(COUNTER_UNIT_LIBS) $(GD_LIBS) $(GIF_LIBS)
 IMAGE_UNIT_NEEDS = counter_effects.la $(DESIGN_STRIPS)
-PICTURES = t/lib/pictures.c t/lib/pictures.h
+PICTURES = t/unit/pictures.c t/unit/pictures.h
 
 UNIT_TESTS += t/unit/gif.t
 t_unit_gif_t_SOURCES = t/unit/gif.c $(PICTURES)

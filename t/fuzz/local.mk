@@ -31,4 +31,11 @@ t_fuzz_fuzz_conf_t_SOURCES = t/fuzz/fuzz_conf.c $(FUZZ_MAIN)
 t_fuzz_fuzz_conf_t_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/conf"'
 t_fuzz_fuzz_conf_t_LDFLAGS = $(FUZZ_LDFLAGS)
 t_fuzz_fuzz_conf_t_LDADD = libcounter.la libomakase.la $(SODIUM_LIBS)
+
+FUZZ_TARGETS += t/fuzz/fuzz_import.t
+t_fuzz_fuzz_import_t_SOURCES = t/fuzz/fuzz_import.c $(FUZZ_MAIN)
+t_fuzz_fuzz_import_t_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/import"'
+t_fuzz_fuzz_import_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_import_t_LDADD = libcounteradmin.la libcounter.la libomakase.la \
+	$(SODIUM_LIBS) $(JANSSON_LIBS)
 endif

@@ -46,4 +46,9 @@ UNIT_TESTS += t/unit/conf.t
 t_unit_conf_t_SOURCES = t/unit/conf.c
 t_unit_conf_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_conf_t_LDADD = $(COUNTER_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/admin.t
+t_unit_admin_t_SOURCES = t/unit/admin.c
+t_unit_admin_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_admin_t_LDADD = libcounteradmin.la $(COUNTER_UNIT_LIBS) $(JANSSON_LIBS)
 endif

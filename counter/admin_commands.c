@@ -295,6 +295,11 @@ static void print_report(const struct admin *a,
                " page heads\n",
                r->repaired, r->pages_repaired);
     }
+    if (r->pages_rebuilt) {
+        printf("made anew: %" PRIu64 " of these page heads; counters may be "
+               "missing, compare `list` with a backup or an export\n",
+               r->pages_rebuilt);
+    }
     if (r->lost) {
         printf("lost: %" PRIu64 " counters; `import` a backup or an export, "
                "or `set` them\n",
@@ -307,13 +312,20 @@ static int print_report_json(const struct admin *a,
                              json_t *findings)
 {
     return admin_print_json(json_pack(
-        "{s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "store",
+        "{s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "store",
         admin_json_text(a->store), "whole", whole, "bytes",
         (json_int_t)r->bytes, "counters", (json_int_t)r->counters, "capacity",
         (json_int_t)r->capacity, "removed", (json_int_t)r->removed, "repaired",
         (json_int_t)r->repaired, "pages_repaired",
-        (json_int_t)r->pages_repaired, "lost", (json_int_t)r->lost, "findings",
+        (json_int_t)r->pages_repaired, "pages_rebuilt",
+        (json_int_t)r->pages_rebuilt, "lost", (json_int_t)r->lost, "findings",
         findings));
+}
+
+/* Nothing is or was missing. */
+static bool is_whole(const struct counter_store_report *r)
+{
+    return r->lost == 0 && r->pages_rebuilt == 0;
 }
 
 int admin_verify(struct admin *a)
@@ -341,7 +353,7 @@ int admin_verify(struct admin *a)
         return admin_fail(&err);
     }
     if (a->json) {
-        printed = print_report_json(a, &report, rc == OMK_OK && !report.lost,
+        printed = print_report_json(a, &report, rc == OMK_OK && is_whole(&report),
                                     findings);
     }
     else {
@@ -351,7 +363,7 @@ int admin_verify(struct admin *a)
     if (rc != OMK_OK) {
         return admin_fail(&err);
     }
-    return report.lost ? EX_DATAERR : printed;
+    return is_whole(&report) ? printed : EX_DATAERR;
 }
 
 static json_int_t size_of(const char *path)

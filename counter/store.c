@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -755,6 +756,25 @@ static int copy_value(void *ctx, const char *name,
     return counter_store_set(ctx, name, value, NULL);
 }
 
+/* The new file is whose the old one is: httpd's, though root compacts. */
+static int keep_owner(const struct counter_store *s,
+                      const struct counter_store *fresh, struct omk_err *err)
+{
+    struct stat old, new;
+
+    if (fstat(s->creating.fd, &old) != 0
+        || fstat(fresh->creating.fd, &new) != 0
+        || ((old.st_uid != new.st_uid || old.st_gid != new.st_gid)
+            && fchown(fresh->creating.fd, old.st_uid, old.st_gid) != 0)
+        || fchmod(fresh->creating.fd, old.st_mode & 07777) != 0) {
+        return omk_fail(err, OMK_EDENIED, s->path,
+                        "cannot give the compacted store its owner: %s; run "
+                        "this as root or as the owner",
+                        strerror(errno));
+    }
+    return OMK_OK;
+}
+
 /* Everything locked: copies into a store beside ours, and renames. */
 static int compact_locked(struct counter_store *s, const char *tmp,
                           struct omk_err *err)
@@ -770,7 +790,8 @@ static int compact_locked(struct counter_store *s, const char *tmp,
         return rc;
     }
     each.ctx = fresh;
-    rc = store_each_slot(s, h, each_value, &each, err);
+    rc = keep_owner(s, fresh, err);
+    rc = rc == OMK_OK ? store_each_slot(s, h, each_value, &each, err) : rc;
     if (rc != OMK_OK && err && !err->code) {
         (void)omk_fail(err, rc, tmp, "cannot write the compacted store");
     }

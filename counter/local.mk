@@ -70,3 +70,16 @@ counter_omakase_counter_SOURCES = \
 	counter/admin_commands.c counter/admin_common.c counter/admin_import.c
 counter_omakase_counter_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 counter_omakase_counter_LDADD = $(COUNTER_ADMIN_LIBS)
+
+# Loaded by the first image that needs it: see counter/effects.h.
+if BUILD_COUNTER
+pkglib_LTLIBRARIES += counter_effects.la
+endif
+counter_effects_la_SOURCES = \
+	counter/canvas.h counter/effects.h counter/render.h \
+	counter/effects_gd.c \
+	counter/picture.c counter/picture.h
+counter_effects_la_CFLAGS = $(CORE_CFLAGS) $(GD_CFLAGS)
+counter_effects_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
+	-export-symbols-regex '^counter_effects_gd$$'
+counter_effects_la_LIBADD = libomakase.la $(GD_LIBS)

@@ -44,7 +44,7 @@ CONF
 subtest $_->[0] => $_->[1] for
     ['help and usage' => \&usage],
     ['no store, no configuration' => \&nothing_there],
-    ['set, show, list, reset' => \&values],
+    ['set, show, list, reset' => \&set_and_show],
     ['import of data files' => \&import_files],
     ['import refuses and is never half' => \&import_refuses],
     ['export and back' => \&round_trip],
@@ -54,6 +54,7 @@ subtest $_->[0] => $_->[1] for
     ['completion' => \&completion],
     ['a live httpd' => \&live];
 done_testing;
+undef $i; # ends and removes the instance
 
 # --- tools ---------------------------------------------------------------------
 
@@ -173,7 +174,7 @@ sub nothing_there {
     return;
 }
 
-sub values {
+sub set_and_show {
     fails(on_store('set', 'one', 5), 66, qr/no counter store.*--create/s, 'set needs --create for a store');
     is(on_store('set', 'one', 1024, '--create', '--today', 3)->{status}, 0, 'set --create');
     fails(on_store('set', 'two', 5), 66, qr/two: there is no such counter; --create/, 'and for a counter');

@@ -207,8 +207,7 @@ int admin_set(struct admin *a)
         (void)omk_fail(&err, rc, name,
                        "there is no such counter; --create makes it");
     }
-    /* A counter that cannot be read can be set: that is its cure. */
-    if (rc == OMK_OK || rc == OMK_EDAMAGED || (rc == OMK_ENOENT && a->create)) {
+    if (rc == OMK_OK || (rc == OMK_ENOENT && a->create)) {
         (void)take_values(a, &v, &err); /* checked above */
         rc = counter_store_set(s, name, &v, &err);
     }

@@ -365,6 +365,7 @@ sub verify {
     $bytes = slurp($file);
     $flip->($record + 8, $record + 136);
     fails(run('show', 'hurt.example', '--store', $file), 65, qr/both copies .* damaged/, 'both copies damaged');
+    fails(run('set', 'hurt.example', 5, '--create', '--store', $file), 65, qr/run omakase-counter verify/, 'nor is it set');
     fails(run('export', '--store', $file), 65, qr/damaged/, 'no export leaves it out in silence');
     $r = run('verify', '--repair', '--store', $file);
     is($r->{status}, 65, '--repair tells that it lost one');

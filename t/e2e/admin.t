@@ -348,7 +348,7 @@ sub verify {
     my $bytes = slurp($file);
     my $record = int(index($bytes, 'hurt.example') / 256) * 256;
     my $flip = sub {
-        substr($bytes, $_, 1) ^= "\x10" for @_;
+        substr($bytes, $_, 1) ^.= "\x10" for @_;
         open my $fh, '+<:raw', $file or die;
         print {$fh} $bytes;
         close $fh or die;

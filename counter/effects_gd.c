@@ -7,13 +7,18 @@
 #include "picture.h"
 #include "render.h"
 
-#include <ctype.h>
 #include <gd.h>
 #include <gd_color_map.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* --- colours ------------------------------------------------------------- */
+
+/* ASCII, whatever the locale says of I and i. */
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
 
 /* X11's names, without regard to case and blanks, as X itself reads them;
  * gdColorMapLookup wants them to the letter. */
@@ -22,7 +27,7 @@ static bool same_name(const char *a, const char *b)
     for (;; a++, b++) {
         a += strspn(a, " ");
         b += strspn(b, " ");
-        if (tolower((unsigned char)*a) != tolower((unsigned char)*b)) {
+        if (lower(*a) != lower(*b)) {
             return false;
         }
         if (!*a) {
@@ -126,8 +131,8 @@ static void change_color(struct counter_palette *p, const uint8_t from[3],
         }
         else if (take_apart(p->rgb[i], from, &share, &white)) {
             for (unsigned k = 0; k < 3; k++) {
-                p->rgb[i][k] = (uint8_t)between(share * to[k] / 255 + white,
-                                                0, 255);
+                p->rgb[i][k] =
+                    (uint8_t)between(share * to[k] / 255 + white, 0, 255);
             }
         }
     }
@@ -142,22 +147,40 @@ static void negate(struct counter_palette *p)
     }
 }
 
-/* All pixels of that colour; what is transparent already stays so. */
+/* No channel further off than a segment of an LED that is off is from black:
+ * such a ghost on a page's own ground would make an 8 of every digit. */
+static bool nearly(const uint8_t a[3], const uint8_t b[3])
+{
+    enum { NEAR = 48 };
+
+    return abs(a[0] - b[0]) <= NEAR && abs(a[1] - b[1]) <= NEAR
+           && abs(a[2] - b[2]) <= NEAR;
+}
+
+/* That colour, or the index that is transparent already, or -1. */
+static int clear_index(const struct counter_palette *p, const uint8_t rgb[3])
+{
+    for (unsigned i = 0; i < p->n; i++) {
+        if ((int)i != p->transparent && memcmp(p->rgb[i], rgb, 3) == 0) {
+            return p->transparent >= 0 ? p->transparent : (int)i;
+        }
+    }
+    return -1;
+}
+
+/* Makes a colour transparent and, where it is there, what is nearly the same.
+ * What is transparent already stays so. */
 static void clear_color(struct counter_canvas *c, const uint8_t rgb[3])
 {
     size_t n = (size_t)c->width * c->height;
-    bool same[256] = {false};
-    int to = c->palette.transparent;
+    int to = clear_index(&c->palette, rgb);
 
-    for (unsigned i = 0; i < c->palette.n; i++) {
-        same[i] = (int)i != to && memcmp(c->palette.rgb[i], rgb, 3) == 0;
-        if (same[i] && to < 0) {
-            to = (int)i;
-        }
+    if (to < 0) {
+        return;
     }
     c->palette.transparent = to;
     for (size_t i = 0; i < n; i++) {
-        if (same[c->pixels[i]]) {
+        if (nearly(c->palette.rgb[c->pixels[i]], rgb)) {
             c->pixels[i] = (uint8_t)to;
         }
     }
@@ -231,8 +254,7 @@ static size_t before_turn(const struct counter_canvas *c, unsigned x,
     return (size_t)from_y * c->width + from_x;
 }
 
-static int turn(struct counter_canvas *c, unsigned degrees,
-                struct omk_err *err)
+static int turn(struct counter_canvas *c, unsigned degrees, struct omk_err *err)
 {
     bool upright = degrees == 180;
 
@@ -317,8 +339,8 @@ static void put_inside(struct counter_canvas *to,
 
 /* One pixel is flat; from two on it stands out, from three on the image lies
  * deeper than the frame. */
-static int frame(struct counter_canvas *c, unsigned thick,
-                 const uint8_t rgb[3], struct omk_err *err)
+static int frame(struct counter_canvas *c, unsigned thick, const uint8_t rgb[3],
+                 struct omk_err *err)
 {
     struct counter_canvas framed = *c;
     uint8_t flat, light, dark;
@@ -378,9 +400,8 @@ static int recolor_and_turn(const struct counter_query *q,
     return q->rotate ? turn(c, q->degrees, err) : OMK_OK;
 }
 
-static int put_on_picture(const struct counter_query *q,
-                          const char *images_dir, struct counter_canvas *c,
-                          struct omk_err *err)
+static int put_on_picture(const struct counter_query *q, const char *images_dir,
+                          struct counter_canvas *c, struct omk_err *err)
 {
     struct counter_canvas picture;
     int rc = counter_picture(images_dir, q, c, &picture, err);
@@ -408,15 +429,26 @@ static int frame_and_scale(const struct counter_query *q,
     return rc;
 }
 
+/* Something to draw, and colours to draw it in. */
+static int look_at(const struct counter_canvas *digits,
+                   const struct counter_query *q, struct colors *colors,
+                   struct omk_err *err)
+{
+    if (!digits && !q->image[0]) {
+        return omk_fail(err, OMK_EINVAL, "image", "is required");
+    }
+    return find_colors(q, colors, err);
+}
+
 static int apply(const struct counter_canvas *digits,
                  const struct counter_query *q, const char *images_dir,
                  struct counter_canvas *out, struct omk_err *err)
 {
     struct counter_canvas c = {.pixels = NULL};
     struct colors colors;
-    int rc = find_colors(q, &colors, err);
+    int rc = look_at(digits, q, &colors, err);
 
-    if (rc == OMK_OK && !q->image[0] && digits) {
+    if (rc == OMK_OK && !q->image[0]) {
         struct plan p = {digits->width, digits->height};
 
         rc = whole(q, &p, err); /* before anything is allocated */
@@ -448,13 +480,10 @@ static int size(const struct counter_canvas *digits,
 {
     struct colors colors;
     struct plan p;
-    int rc = find_colors(q, &colors, err);
+    int rc = look_at(digits, q, &colors, err);
 
     if (rc == OMK_OK && q->image[0]) {
         rc = counter_picture_size(images_dir, q, &p.width, &p.height, err);
-    }
-    else if (rc == OMK_OK && !digits) {
-        rc = omk_fail(err, OMK_EINVAL, "image", "is required");
     }
     else if (rc == OMK_OK) {
         p = (struct plan){digits->width, digits->height};

@@ -822,9 +822,9 @@ static int copy_all(struct copying *c)
 {
     int rc = store_header(c->from, &c->h, c->err);
 
-    rc = rc == OMK_OK ? store_each_slot(c->from, c->h, copy_slot, c, c->err)
-                      : rc;
-    return rc == OMK_OK ? counter_store_sync(c->to, c->err) : rc;
+    return rc == OMK_OK
+               ? store_each_slot(c->from, c->h, copy_slot, c, c->err)
+               : rc;
 }
 
 /* Everything locked. */
@@ -884,6 +884,7 @@ static int compact_into(struct counter_store *s, const char *tmp,
     }
     rc = keep_owner(s, c.to, err);
     rc = rc == OMK_OK ? copy_all(&c) : rc;
+    rc = rc == OMK_OK ? counter_store_sync(c.to, err) : rc;
     rc = rc == OMK_OK ? store_lock_create(s, err) : rc;
     if (rc == OMK_OK) {
         rc = store_is_left(s) ? omk_fail(err, OMK_EBUSY, s->path,
@@ -897,6 +898,30 @@ static int compact_into(struct counter_store *s, const char *tmp,
         store_unlock_create(s);
     }
     counter_store_close(c.to);
+    return rc;
+}
+
+static int compact_alone(struct counter_store *s, const char *tmp,
+                         const char *key, struct omk_err *err)
+{
+    int rc;
+
+    if (!store_try_lock_compact(s)) {
+        return omk_fail(err, OMK_EBUSY, s->path,
+                        "is being compacted by another process");
+    }
+    if (store_file_replaced(s)) {
+        /* tmp may be another one's, who holds the lock of the new file */
+        rc = omk_fail(err, OMK_EBUSY, s->path,
+                      "just compacted by another process");
+    }
+    else {
+        unlink(tmp); /* of one that was killed */
+        rc = compact_into(s, tmp, err);
+        unlink(tmp);
+        unlink(key);
+    }
+    store_unlock_compact(s);
     return rc;
 }
 
@@ -915,17 +940,7 @@ int counter_store_compact(struct counter_store *s, struct omk_err *err)
     }
     rc = store_begin(s, &h, err);
     if (rc == OMK_OK) {
-        if (store_try_lock_compact(s)) {
-            unlink(tmp); /* of one that was killed */
-            rc = compact_into(s, tmp, err);
-            unlink(tmp);
-            unlink(key);
-            store_unlock_compact(s);
-        }
-        else {
-            rc = omk_fail(err, OMK_EBUSY, s->path,
-                          "is being compacted by another process");
-        }
+        rc = compact_alone(s, tmp, key, err);
         store_end(s);
     }
     free(key);

@@ -585,6 +585,58 @@ static void compaction_follows_what_comes_and_goes(void **state)
     counter_store_close(s);
 }
 
+/* In a process of its own: compacts until the pipe is closed, and lets only
+ * another's compaction stop it. */
+static void compact_and_tell(int in)
+{
+    struct counter_store *s = NULL;
+    struct pollfd until = {in, POLLIN, 0};
+    int bad = counter_store_open(path, false, 1, &s, &err);
+
+    while (!bad && poll(&until, 1, 0) == 0) {
+        int rc = counter_store_compact(s, &err);
+
+        bad = rc != OMK_OK && rc != OMK_EBUSY;
+    }
+    counter_store_close(s);
+    _exit(bad != 0);
+}
+
+static void two_who_compact_do_not_meet(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+    struct counter_store_report report;
+    char name[16];
+    int p[2], status;
+
+    (void)state;
+    assert_int_equal(pipe(p), 0);
+    for (int i = 0; i < 3; i++) {
+        if (fork() == 0) {
+            close(p[1]);
+            compact_and_tell(p[0]);
+        }
+    }
+    close(p[0]);
+    for (unsigned i = 0; i < 400; i++) {
+        (void)snprintf(name, sizeof name, "n%u", i);
+        assert_int_equal(must_hit(s, name, 1, 7), 7);
+        assert_int_equal(must_hit(s, name, 2, 7), 8);
+    }
+    close(p[1]);
+    while (wait(&status) > 0) {
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(
+        counter_store_verify(s, false, NULL, NULL, &report, &err), OMK_OK);
+    assert_int_equal(report.counters, 400);
+    for (unsigned i = 0; i < 400; i++) {
+        (void)snprintf(name, sizeof name, "n%u", i);
+        assert_int_equal(count_of(s, name), 8);
+    }
+    counter_store_close(s);
+}
+
 /* Count.cgi keeps the syncer's lock for CounterSync seconds, up to an hour. */
 static void compaction_waits_for_no_syncer(void **state)
 {
@@ -1017,6 +1069,7 @@ int main(void)
         CASE(kill_9_loses_no_answered_count),
         CASE(compaction_under_load_is_exact),
         CASE(compaction_follows_what_comes_and_goes),
+        CASE(two_who_compact_do_not_meet),
         CASE(compaction_waits_for_no_syncer),
         CASE(a_stopped_lock_holder_makes_us_busy),
         CASE(every_byte_of_a_copy_may_go),

@@ -47,6 +47,11 @@ t_unit_conf_t_SOURCES = t/unit/conf.c
 t_unit_conf_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_conf_t_LDADD = $(COUNTER_UNIT_LIBS)
 
+UNIT_TESTS += t/unit/admin.t
+t_unit_admin_t_SOURCES = t/unit/admin.c
+t_unit_admin_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_admin_t_LDADD = libcounteradmin.la $(COUNTER_UNIT_LIBS) $(JANSSON_LIBS)
+
 # Images; BUILDDIR is where the designs and the effects have been built.
 IMAGE_UNIT_CPPFLAGS = $(AM_CPPFLAGS) -DBUILDDIR='"$(abs_builddir)"'
 IMAGE_UNIT_LIBS = $(COUNTER_UNIT_LIBS) $(GD_LIBS) $(GIF_LIBS)

@@ -11,10 +11,11 @@ include t/unit/local.mk
 include t/e2e/local.mk
 include t/fuzz/local.mk
 include t/bench/local.mk
+include t/sanitize/local.mk
 
-check-local: $(check_PROGRAMS)
+check-local: $(check_PROGRAMS) $(SANITIZED_BUILDS)
 	$(srcdir)/t/run-tests --builddir=. --srcdir=$(srcdir) \
-	  $(UNIT_TESTS) $(E2E_TESTS:%=$(srcdir)/%)
+	  $(UNIT_TESTS) $(SANITIZED_TESTS) $(E2E_TESTS:%=$(srcdir)/%)
 EXTRA_DIST += t/run-tests t/instance
 
 # Installs below STAGE and writes STAGE/layout: where a stage has its things.

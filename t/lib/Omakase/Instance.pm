@@ -19,8 +19,18 @@ use Carp;
 use File::Path qw(make_path remove_tree);
 use File::Temp ();
 use Omakase::Daemon::Httpd;
+use Scalar::Util qw(refaddr weaken);
 
 my %DAEMONS = (httpd => 'Omakase::Daemon::Httpd');
+
+# Temporary instances that are still there. A test's file-scoped one outlives
+# the test into global destruction, where its daemons may be gone before it;
+# and a signal runs no destructor at all.
+my %temporary;
+END {
+    local $?;
+    $_ && $_->_end for values %temporary;
+}
 
 # root       directory of the instance; without it a temporary one that goes
 #            away with the object
@@ -45,6 +55,10 @@ sub new {
             TMPDIR => 1, CLEANUP => 0);
         $self->{root} = "$self->{temporary}";
         chmod 0755, $self->{root};
+        weaken($temporary{refaddr $self} = $self);
+        for my $signal (qw(HUP INT PIPE TERM)) {
+            $SIG{$signal} //= sub { exit 1 };
+        }
     }
     $self->_check_reachable;
     make_path(map {"$self->{root}/$_"} qw(run log etc/httpd var srv));
@@ -205,12 +219,20 @@ sub unreachable {
     return;
 }
 
-sub DESTROY {
+# Stops what runs, and removes the root; once, and not in a forked copy.
+sub _end {
     my ($self) = @_;
-    return if $self->{owner} != $$ || !$self->{temporary};
-    local ($@, $?, $!);
+    return if $self->{owner} != $$ || !delete $temporary{refaddr $self};
+    local ($@, $!);
     $self->stop;
     remove_tree($self->{root}) if !$ENV{OMAKASE_KEEP};
+    return;
+}
+
+sub DESTROY {
+    my ($self) = @_;
+    local $?;
+    $self->_end;
     return;
 }
 

@@ -3,3 +3,6 @@ E2E_TESTS += t/e2e/errors.t
 E2E_TESTS += t/e2e/site.t
 E2E_TESTS += t/e2e/promises.t
 E2E_TESTS += t/root/install_packages.t
+E2E_TESTS += t/e2e/sanitized.t
+E2E_TESTS += t/e2e/stock.t
+E2E_TESTS += t/e2e/security.t

@@ -9,8 +9,8 @@ include modules/counter/local.mk
 # httpd wants the .so alone; libtool would find it by the .la when it uninstalls.
 install-data-hook: remove-libtool-files
 remove-libtool-files:
-	@cd "$(DESTDIR)$(apachemoduledir)" && for m in $(apachemodule_LTLIBRARIES); do \
-	  rm -f "$${m##*/}"; \
+	@for m in $(apachemodule_LTLIBRARIES); do \
+	  rm -f "$(DESTDIR)$(apachemoduledir)/$${m##*/}"; \
 	done
 uninstall-hook: uninstall-modules
 uninstall-modules:

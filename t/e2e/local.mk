@@ -6,3 +6,4 @@ E2E_TESTS += t/root/install_packages.t
 E2E_TESTS += t/e2e/sanitized.t
 E2E_TESTS += t/e2e/stock.t
 E2E_TESTS += t/e2e/security.t
+E2E_TESTS += t/e2e/with_modules.t

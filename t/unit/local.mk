@@ -69,6 +69,7 @@ t_unit_strip_t_CFLAGS = $(UNIT_CFLAGS) $(GD_CFLAGS)
 t_unit_strip_t_LDADD = $(IMAGE_UNIT_LIBS)
 
 UNIT_TESTS += t/unit/design.t
+THREADED_TESTS += t/unit/design.t
 t_unit_design_t_SOURCES = t/unit/design.c $(PICTURES)
 t_unit_design_t_CPPFLAGS = $(IMAGE_UNIT_CPPFLAGS)
 t_unit_design_t_CFLAGS = $(UNIT_CFLAGS) $(GD_CFLAGS)

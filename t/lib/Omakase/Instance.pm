@@ -49,7 +49,6 @@ sub new {
         wrapper => [], sites => [], site_conf => '', %o}, $class;
     $self->{owner} = $$;
     $self->{stage} //= $ENV{OMAKASE_STAGE} // $self->_make_stage;
-    $self->{layout} = _layout("$self->{stage}/layout");
     if (!defined $self->{root}) {
         $self->{temporary} = File::Temp->newdir('omakase-test-XXXXXX',
             TMPDIR => 1, CLEANUP => 0);
@@ -70,7 +69,12 @@ sub new {
 }
 
 sub root { $_[0]{root} }
-sub layout { $_[0]{layout}{$_[1]} // croak "layout has no $_[1]" }
+sub layout {
+    my ($self, $what) = @_;
+    # Not earlier: an instance whose stage is gone can still be stopped.
+    $self->{layout} //= _layout("$self->{stage}/layout");
+    return $self->{layout}{$what} // croak "layout has no $what";
+}
 sub daemon {
     my ($self, $name) = @_;
     my ($d) = grep { $_->name eq $name } @{$self->{daemons}};
@@ -158,7 +162,8 @@ sub read_addresses {
     open my $fh, '<', "$root/addresses" or return;
     my %a;
     while (<$fh>) {
-        $a{$1} = $2 =~ s/\A'(.*)'\z/$1/sr =~ s/'\\''/'/gr if /^(\w+)=(.*)$/;
+        my ($name, $value) = /^(\w+)=(.*)$/ or next;
+        $a{$name} = $value =~ s/\A'(.*)'\z/$1/sr =~ s/'\\''/'/gr;
     }
     return %a;
 }

@@ -4,6 +4,7 @@ E2E_TESTS += t/e2e/index_order.t
 E2E_TESTS += t/e2e/site.t
 E2E_TESTS += t/e2e/promises.t
 E2E_TESTS += t/root/install_packages.t
+E2E_TESTS += t/e2e/bootstrap.t
 E2E_TESTS += t/e2e/sanitized.t
 E2E_TESTS += t/e2e/stock.t
 E2E_TESTS += t/e2e/security.t

@@ -77,7 +77,7 @@ sub arguments {
 sub run_and_stop {
     my ($root) = @_;
     my $out = ok_run('run --root, relative, with blanks and a quote', 'run', '--root', $root =~ s{\A\Q$dir\E/}{}r);
-    like($out, qr/^==> building\n(?:.*\n)?==> starting the service in \Q$root\E$/ms, 'says what it does');
+    like($out, qr/^==> building\n(?:.*\n)*?==> starting the service in \Q$root\E$/ms, 'says what it does');
     my ($status, $port, %a) = front_page($root);
     is($status, 200, 'the sample site answers');
     like($out, qr{^\s+http://www\.\Q$a{DOMAIN}:$port\E/ }m, 'its address is printed');

@@ -121,7 +121,8 @@ sub start {
 sub stop {
     my ($self) = @_;
     my $ok = 1;
-    $ok &= $_->stop for reverse @{$self->{daemons}};
+    # Names still, where new() has failed half-way.
+    $ok &= $_->stop for reverse grep {ref} @{$self->{daemons} // []};
     return $ok;
 }
 

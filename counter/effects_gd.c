@@ -7,13 +7,18 @@
 #include "picture.h"
 #include "render.h"
 
-#include <ctype.h>
 #include <gd.h>
 #include <gd_color_map.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* --- colours ------------------------------------------------------------- */
+
+/* ASCII, whatever the locale says of I and i. */
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
 
 /* X11's names, without regard to case and blanks, as X itself reads them;
  * gdColorMapLookup wants them to the letter. */
@@ -22,7 +27,7 @@ static bool same_name(const char *a, const char *b)
     for (;; a++, b++) {
         a += strspn(a, " ");
         b += strspn(b, " ");
-        if (tolower((unsigned char)*a) != tolower((unsigned char)*b)) {
+        if (lower(*a) != lower(*b)) {
             return false;
         }
         if (!*a) {
@@ -126,8 +131,8 @@ static void change_color(struct counter_palette *p, const uint8_t from[3],
         }
         else if (take_apart(p->rgb[i], from, &share, &white)) {
             for (unsigned k = 0; k < 3; k++) {
-                p->rgb[i][k] = (uint8_t)between(share * to[k] / 255 + white,
-                                                0, 255);
+                p->rgb[i][k] =
+                    (uint8_t)between(share * to[k] / 255 + white, 0, 255);
             }
         }
     }
@@ -249,8 +254,7 @@ static size_t before_turn(const struct counter_canvas *c, unsigned x,
     return (size_t)from_y * c->width + from_x;
 }
 
-static int turn(struct counter_canvas *c, unsigned degrees,
-                struct omk_err *err)
+static int turn(struct counter_canvas *c, unsigned degrees, struct omk_err *err)
 {
     bool upright = degrees == 180;
 
@@ -335,8 +339,8 @@ static void put_inside(struct counter_canvas *to,
 
 /* One pixel is flat; from two on it stands out, from three on the image lies
  * deeper than the frame. */
-static int frame(struct counter_canvas *c, unsigned thick,
-                 const uint8_t rgb[3], struct omk_err *err)
+static int frame(struct counter_canvas *c, unsigned thick, const uint8_t rgb[3],
+                 struct omk_err *err)
 {
     struct counter_canvas framed = *c;
     uint8_t flat, light, dark;
@@ -396,9 +400,8 @@ static int recolor_and_turn(const struct counter_query *q,
     return q->rotate ? turn(c, q->degrees, err) : OMK_OK;
 }
 
-static int put_on_picture(const struct counter_query *q,
-                          const char *images_dir, struct counter_canvas *c,
-                          struct omk_err *err)
+static int put_on_picture(const struct counter_query *q, const char *images_dir,
+                          struct counter_canvas *c, struct omk_err *err)
 {
     struct counter_canvas picture;
     int rc = counter_picture(images_dir, q, c, &picture, err);

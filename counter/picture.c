@@ -152,8 +152,8 @@ static bool jpeg_size(const struct bytes *b, struct size *out)
             at++;
             continue;
         }
-        if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4
-            && marker != 0xc8 && marker != 0xcc) {
+        if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8
+            && marker != 0xcc) {
             out->height = big16(b->p + at + 5);
             out->width = big16(b->p + at + 7);
             return true;
@@ -166,8 +166,8 @@ static bool jpeg_size(const struct bytes *b, struct size *out)
     return false;
 }
 
-static gdImagePtr decode(const struct bytes *b, bool (*size_of)(
-                             const struct bytes *, struct size *),
+static gdImagePtr decode(const struct bytes *b,
+                         bool (*size_of)(const struct bytes *, struct size *),
                          gdImagePtr (*decoder)(int, void *),
                          struct omk_err *err)
 {
@@ -434,8 +434,7 @@ int counter_picture(const char *dir, const struct counter_query *q,
 }
 
 int counter_picture_size(const char *dir, const struct counter_query *q,
-                         unsigned *width, unsigned *height,
-                         struct omk_err *err)
+                         unsigned *width, unsigned *height, struct omk_err *err)
 {
     int rc;
     gdImagePtr image = load(dir, q->image, &rc, err);
@@ -479,8 +478,7 @@ int counter_picture_png(const struct counter_canvas *c,
     gdImagePtr image = from_canvas(c);
     int size = 0;
     void *png = image ? gdImagePngPtr(image, &size) : NULL;
-    uint8_t *copy =
-        png && size > 0 ? a->alloc(a->ctx, (size_t)size) : NULL;
+    uint8_t *copy = png && size > 0 ? a->alloc(a->ctx, (size_t)size) : NULL;
 
     if (copy) {
         memcpy(copy, png, (size_t)size);

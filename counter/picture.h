@@ -18,7 +18,7 @@ struct omk_err;
  * COUNTER_PICTURE_PIXELS_MAX in all, looked at before it is decoded. Above 256
  * colours it is reduced. out's pixels are malloc'd. OMK_ENOENT: no such
  * picture. OMK_EINVAL: no regular file, or no picture. OMK_ERANGE: too large.
- * OMK_EIO, OMK_ENOMEM. Neither err's text has a path of the server. */
+ * OMK_EIO, OMK_ENOMEM. err's text names no path of the server. */
 int counter_picture(const char *dir, const struct counter_query *q,
                     const struct counter_canvas *digits,
                     struct counter_canvas *out, struct omk_err *err);

@@ -32,10 +32,10 @@ struct line {
 /* Makes room for a line in small letters below the digits. */
 static void set_caption(const struct counter_text *text, struct line *line)
 {
-    unsigned width = (unsigned)strlen(text->caption) * CELL + 1;
-
     line->caption = NULL;
     if (line->n && text->caption[0]) {
+        unsigned width = (unsigned)strlen(text->caption) * CELL + 1;
+
         line->caption = text->caption;
         line->width = width > line->width ? width : line->width;
         line->height += CAPTION_HEIGHT;

@@ -75,6 +75,8 @@ install-designs: $(DESIGN_STRIPS)
 	  to="$(DESTDIR)$(pkgdatadir)/$${f#share/}"; \
 	  $(MKDIR_P) "$${to%/*}" && $(INSTALL_DATA) "$$f" "$$to" || exit 1; \
 	done
+# For the operator's pictures (image=).
+	@test -z "$(DESIGN_STRIPS)" || $(MKDIR_P) "$(DESTDIR)$(pkgdatadir)/images"
 uninstall-designs:
 	@for f in $(DESIGN_STRIPS); do \
 	  rm -f "$(DESTDIR)$(pkgdatadir)/$${f#share/}"; \

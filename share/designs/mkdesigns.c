@@ -13,9 +13,9 @@
 #include <string.h>
 
 enum {
-    PX = 64,      /* units a pixel */
-    SAMPLES = 8,  /* a pixel and direction */
-    WIDTH = 15,   /* the widest tile */
+    PX = 64,     /* units a pixel */
+    SAMPLES = 8, /* a pixel and direction */
+    WIDTH = 15,  /* the widest tile */
     HEIGHT = 20,
     FULL = SAMPLES * SAMPLES,
 };
@@ -42,8 +42,8 @@ struct shape {
     size_t n;
     int radius;
     enum pen pen;
-    int slant; /* units to the right for PX up; the foot of y = slant_at stays */
-    int slant_at;
+    int slant;    /* units to the right for PX up */
+    int slant_at; /* the y that stays */
 };
 
 /* --- shapes ------------------------------------------------------------ */

@@ -146,21 +146,30 @@ static void changes_within_a_second(void **state)
     expect("and on", height_of("d", true, NULL), 20);
 }
 
-/* A file that has just been written may be written again in the clock's same
- * tick: it is read again until it has come to rest. */
+/* A file that has just been written may be written again within one tick of
+ * the clock of the file's times, with the same size: it is read again until it
+ * has come to rest. */
 static void changes_under_a_fresh_clock(void **state)
 {
+    enum { RED = 13 + 3 }; /* of the second colour */
+    size_t len;
+    uint8_t *data = strip(8, &len);
+
     (void)state;
     make_dir("d");
     now = time(NULL);
-    for (unsigned side = 1; side <= 32; side++, now++) {
-        size_t len;
-        uint8_t *data = strip(side, &len);
+    for (unsigned red = 100; red < 200; red++) {
+        const struct counter_design *d;
 
+        data[RED] = (uint8_t)red;
         write_whole(in_dir("d", "strip.gif"), data, len);
-        free(data);
-        expect("in place", height_of("d", true, NULL), (int)side);
+        assert_int_equal(counter_designs_get(set, "d", true, now, &d, NULL),
+                         OMK_OK);
+        assert_int_equal(d->palette.rgb[1][0], red);
+        counter_design_put(d);
+        now += red % 2 ? 1 : -1; /* the clock stays near the file's times */
     }
+    free(data);
 }
 
 static void broken_keeps_the_old(void **state)
@@ -190,6 +199,25 @@ static void broken_keeps_the_old(void **state)
     now++;
     expect("mended", height_of("d", true, &told), 20);
     expect("mended: no report", told.code, OMK_OK);
+}
+
+/* The same while the file is so new that it is read again each second. */
+static void broken_and_fresh(void **state)
+{
+    struct omk_err told;
+
+    (void)state;
+    make_dir("d");
+    put_strip("d", "strip.gif", 15);
+    now = time(NULL);
+    expect("old", height_of("d", true, NULL), 15);
+    put_file("d", "strip.gif", "GIF89a", 6);
+    now++;
+    expect("broken", height_of("d", true, &told), 15);
+    expect("broken: report", told.code, OMK_EINVAL);
+    now--;
+    expect("read again", height_of("d", true, &told), 15);
+    expect("read again: told once", told.code, OMK_OK);
 }
 
 static void broken_from_the_start(void **state)
@@ -316,16 +344,15 @@ static void no_files(void **state)
            OMK_EINVAL);
     make_dir("large");
     write_whole(in_dir("large", "strip.gif"), "", 0);
-    assert_int_equal(truncate(in_dir("large", "strip.gif"),
-                              COUNTER_STRIP_BYTES_MAX + 1),
-                     0);
+    assert_int_equal(
+        truncate(in_dir("large", "strip.gif"), COUNTER_STRIP_BYTES_MAX + 1), 0);
     expect("too large", height_of("large", true, NULL), OMK_ERANGE);
 }
 
 static void bad_names(void **state)
 {
-    static const char *const names[] = {"",    ".",   "..",   "../d", "d/",
-                                        "/d",  "d.x", "d d",  "d\n",  "\xc3\xa9",
+    static const char *const names[] = {"",    ".",   "..",  "../d", "d/",
+                                        "/d",  "d.x", "d d", "d\n",  "\xc3\xa9",
                                         "d/e", "*",   "d\\e"};
     char longest[] = "0123456789012345678901234567890123456789"
                      "012345678901234567890123";
@@ -399,6 +426,7 @@ int main(void)
         WITH_DIR(changes_within_a_second),
         WITH_DIR(changes_under_a_fresh_clock),
         WITH_DIR(broken_keeps_the_old),
+        WITH_DIR(broken_and_fresh),
         WITH_DIR(broken_from_the_start),
         WITH_DIR(goes_away),
         WITH_DIR(layout_file),

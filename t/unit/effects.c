@@ -586,6 +586,8 @@ static void huge(void **state)
                                  "\xff\xff\xff\xff\1\1\x11\0";
     static const char area[] = "GIF89a\0\x10\0\x0f\x80\0\0\0\0\0\xff\xff\xff"
                                ",\0\0\0\0\0\x10\0\x0f\0\2\2\x44\1\0;";
+    static const char wide[] = "GIF89a\1\x10\1\0\x80\0\0\0\0\0\xff\xff\xff;";
+    static const char high[] = "GIF89a\1\0\1\x10\x80\0\0\0\0\0\xff\xff\xff;";
     static const char flat[] = "GIF89a\0\0\1\0\x80\0\0\0\0\0\xff\xff\xff;";
 
     (void)state;
@@ -597,6 +599,8 @@ static void huge(void **state)
     PUT("huge.jpg", jpg);
     PUT("hidden.jpg", hidden);
     PUT("area.gif", area);
+    PUT("wide.gif", wide);
+    PUT("high.gif", high);
     PUT("flat.gif", flat);
 #undef PUT
     refuse(&six, "image=huge.gif", OMK_ERANGE, "image");
@@ -606,6 +610,8 @@ static void huge(void **state)
     refuse(&six, "image=huge.jpg", OMK_ERANGE, "image");
     refuse(&six, "image=hidden.jpg", OMK_EINVAL, "image");
     refuse(&six, "image=area.gif", OMK_ERANGE, "image");
+    refuse(&six, "image=wide.gif", OMK_ERANGE, "image");
+    refuse(&six, "image=high.gif", OMK_ERANGE, "image");
     refuse(&six, "image=flat.gif", OMK_EINVAL, "image");
 }
 

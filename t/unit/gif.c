@@ -47,11 +47,11 @@ static void check_encoded(const char *label, const struct counter_canvas *c)
     free(data);
 }
 
-static const unsigned color_counts[] = {1,  2,  3,  4,   5,   8,   9,  16,
+static const unsigned color_counts[] = {1,  2,  3,  4,   5,   8,   9,   16,
                                         17, 33, 64, 127, 128, 129, 255, 256};
 static const struct {
     unsigned width, height;
-} sizes[] = {{1, 1},   {2, 1},     {1, 7},    {7, 1},    {15, 20},
+} sizes[] = {{1, 1},   {2, 1},     {1, 7},     {7, 1},    {15, 20},
              {64, 64}, {255, 256}, {300, 200}, {4096, 3}, {1, 4096}};
 
 static void every_palette_and_size(void **state)
@@ -64,8 +64,8 @@ static void every_palette_and_size(void **state)
                 char label[64];
 
                 (void)snprintf(label, sizeof label, "%u colours, %u x %u, %d",
-                               color_counts[i], sizes[k].width,
-                               sizes[k].height, (int)fill);
+                               color_counts[i], sizes[k].width, sizes[k].height,
+                               (int)fill);
                 make_canvas(&c, color_counts[i], sizes[k].width,
                             sizes[k].height, fill);
                 check_encoded(label, &c);

@@ -86,9 +86,8 @@ static void pixels_of_svg(const char *svg, size_t len, struct pixels *out)
     assert_non_null(copy);
     p = strstr(p, "width=\"");
     assert_non_null(p);
-    assert_int_equal(sscanf(p, "width=\"%u\" height=\"%u\"", &out->width,
-                            &out->height),
-                     2);
+    assert_int_equal(
+        sscanf(p, "width=\"%u\" height=\"%u\"", &out->width, &out->height), 2);
     out->at = malloc((size_t)out->width * out->height * sizeof *out->at);
     assert_non_null(out->at);
     for (size_t i = 0; i < (size_t)out->width * out->height; i++) {
@@ -146,9 +145,9 @@ static void without_effects(void **state)
     render_ok("dd=A|cdt=2026;12;24|sfd=T", &image);
     free(image.data);
     /* an error has its image all the same */
-    assert_int_equal(counter_render_message(COUNTER_PNG, "an error", &from_heap,
-                                            &image),
-                     OMK_OK);
+    assert_int_equal(
+        counter_render_message(COUNTER_PNG, "an error", &from_heap, &image),
+        OMK_OK);
     assert_string_equal(image.type, "image/gif");
     pixels_of(&image, &got);
     free(got.at);
@@ -159,7 +158,10 @@ static void without_effects(void **state)
 /* --- digits -------------------------------------------------------------- */
 
 static const char *const glyphs[] = {
-    "0", "1", "9", "0123456789", "00", "1,234,567", "12:34P", "05:06A",
+    "0",          "1",
+    "9",          "0123456789",
+    "00",         "1,234,567",
+    "12:34P",     "05:06A",
     "11-25-2026", "9999999999999999999999999999999999999999999999999999999999",
 };
 
@@ -293,13 +295,12 @@ static void plain(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct counter_query q = parsed(sizes[i].query);
-        bool effect = strstr(sizes[i].query, "ft=")
-                      || strstr(sizes[i].query, "rotate")
-                      || strstr(sizes[i].query, "degrees")
-                      || strstr(sizes[i].query, "scale")
-                      || strstr(sizes[i].query, "negate")
-                      || strstr(sizes[i].query, "sh=F")
-                      || strstr(sizes[i].query, "sfd");
+        bool effect =
+            strstr(sizes[i].query, "ft=") || strstr(sizes[i].query, "rotate")
+            || strstr(sizes[i].query, "degrees")
+            || strstr(sizes[i].query, "scale")
+            || strstr(sizes[i].query, "negate")
+            || strstr(sizes[i].query, "sh=F") || strstr(sizes[i].query, "sfd");
 
         if (counter_query_is_plain(&q) == effect) {
             fail_msg("%s", sizes[i].query);
@@ -371,9 +372,8 @@ static void what_cannot_be_drawn(void **state)
 static void too_wide(void **state)
 {
     static const char layout[] = "10:0:1:2:3:4:5:6:7:8:9:409";
-    struct counter_canvas c = {.palette = {.n = 2, .transparent = -1},
-                               .width = 409,
-                               .height = 1};
+    struct counter_canvas c = {
+        .palette = {.n = 2, .transparent = -1}, .width = 409, .height = 1};
     struct counter_query q = parsed("lit=99999999999");
     struct counter_design *d;
     struct counter_text text;
@@ -386,16 +386,14 @@ static void too_wide(void **state)
     c.pixels = calloc(c.width, 1);
     assert_non_null(c.pixels);
     assert_int_equal(counter_gif_encode(&c, &from_heap, &data, &len), OMK_OK);
-    assert_int_equal(counter_design_parse(data, len, layout, &d, &err),
-                     OMK_OK);
+    assert_int_equal(counter_design_parse(data, len, layout, &d, &err), OMK_OK);
     counter_text_lit(&q, &text);
-    assert_int_equal(counter_render(d, &q, &text, NULL, &no_memory, &image,
-                                    &err),
-                     OMK_ERANGE);
+    assert_int_equal(
+        counter_render(d, &q, &text, NULL, &no_memory, &image, &err),
+        OMK_ERANGE);
     text.s[--text.len] = '\0'; /* 4000 pixels */
-    assert_int_equal(counter_render(d, &q, &text, NULL, &from_heap, &image,
-                                    &err),
-                     OMK_OK);
+    assert_int_equal(
+        counter_render(d, &q, &text, NULL, &from_heap, &image, &err), OMK_OK);
     assert_int_equal(image.width, 4000);
     free(image.data);
     free(data);
@@ -405,9 +403,8 @@ static void too_wide(void **state)
 
 static void out_of_memory(void **state)
 {
-    static const char *const queries[] = {"dd=A", "dd=A|format=png",
-                                          "dd=A|format=svg", "dd=A|ft=5",
-                                          "dd=A|sh=F"};
+    static const char *const queries[] = {
+        "dd=A", "dd=A|format=png", "dd=A|format=svg", "dd=A|ft=5", "dd=A|sh=F"};
     (void)state;
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         struct counter_query q = parsed(queries[i]);
@@ -448,7 +445,11 @@ static void blank(void **state)
 static void messages(void **state)
 {
     static const char *const lines[] = {
-        "", "x", "md: must be 5 to 10", "<&> \"quoted\"", "\xe3\x81\x82\n\x7f",
+        "",
+        "x",
+        "md: must be 5 to 10",
+        "<&> \"quoted\"",
+        "\xe3\x81\x82\n\x7f",
         "a line that is too long for any image, since it has more than the "
         "ninety-eight characters that go into 600 pixels, and then some",
     };
@@ -460,9 +461,9 @@ static void messages(void **state)
             struct counter_image image;
             struct pixels got;
 
-            assert_int_equal(counter_render_message(f, lines[i], &from_heap,
-                                                    &image),
-                             OMK_OK);
+            assert_int_equal(
+                counter_render_message(f, lines[i], &from_heap, &image),
+                OMK_OK);
             pixels_of(&image, &got);
             assert_in_range(got.width, 8, 600);
             assert_int_equal(got.height, 16);
@@ -496,18 +497,17 @@ static void svg_text(void **state)
     assert_true(holds(&image, "viewBox=\"0 0 30 9\""));
     assert_true(holds(&image, "role=\"img\""));
     free(image.data);
-    assert_int_equal(counter_render_message(COUNTER_SVG, "<b> & \"c\"",
-                                            &from_heap, &image),
-                     OMK_OK);
+    assert_int_equal(
+        counter_render_message(COUNTER_SVG, "<b> & \"c\"", &from_heap, &image),
+        OMK_OK);
     assert_true(holds(&image, "<title id=\"t\">&lt;b&gt; &amp; \"c\"</title>"));
     free(image.data);
 }
 
 static void svg_too_detailed(void **state)
 {
-    struct counter_canvas c = {.palette = {.n = 2, .transparent = -1},
-                               .width = 2048,
-                               .height = 512};
+    struct counter_canvas c = {
+        .palette = {.n = 2, .transparent = -1}, .width = 2048, .height = 512};
     struct omk_err err;
     uint8_t *data = NULL;
     size_t len;

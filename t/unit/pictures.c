@@ -49,8 +49,8 @@ void same_pixels(const char *label, const struct pixels *a,
             size_t i = (size_t)y * a->width + x;
 
             if (a->at[i] != b->at[i]) {
-                fail_msg("%s: at %u, %u: %06x, not %06x", label, x, y,
-                         a->at[i], b->at[i]);
+                fail_msg("%s: at %u, %u: %06x, not %06x", label, x, y, a->at[i],
+                         b->at[i]);
             }
         }
     }
@@ -94,10 +94,10 @@ static void by_giflib(const uint8_t *data, size_t len, struct pixels *out)
         const GifColorType *c = &gif->SColorMap->Colors[color];
 
         assert_true(color < gif->SColorMap->ColorCount);
-        out->at[i] = color == control.TransparentColor
-                         ? CLEAR
-                         : (uint32_t)c->Red << 16 | (uint32_t)c->Green << 8
-                               | c->Blue;
+        out->at[i] =
+            color == control.TransparentColor
+                ? CLEAR
+                : (uint32_t)c->Red << 16 | (uint32_t)c->Green << 8 | c->Blue;
     }
     (void)DGifCloseFile(gif, NULL);
 }
@@ -147,10 +147,10 @@ void pixels_of_canvas(const struct counter_canvas *c, struct pixels *out)
     for (size_t i = 0; i < (size_t)c->width * c->height; i++) {
         const uint8_t *rgb = c->palette.rgb[c->pixels[i]];
 
-        out->at[i] = c->pixels[i] == c->palette.transparent
-                         ? CLEAR
-                         : (uint32_t)rgb[0] << 16 | (uint32_t)rgb[1] << 8
-                               | rgb[2];
+        out->at[i] =
+            c->pixels[i] == c->palette.transparent
+                ? CLEAR
+                : (uint32_t)rgb[0] << 16 | (uint32_t)rgb[1] << 8 | rgb[2];
     }
 }
 
@@ -189,8 +189,8 @@ const struct counter_design *built_design(char name)
     uint8_t *data;
     size_t len;
 
-    (void)snprintf(path, sizeof path, "%s/share/designs/%c/strip.gif",
-                   BUILDDIR, name);
+    (void)snprintf(path, sizeof path, "%s/share/designs/%c/strip.gif", BUILDDIR,
+                   name);
     data = whole_file(path, &len);
     if (counter_design_parse(data, len, NULL, &d, &err) != OMK_OK) {
         fail_msg("%s: %s", path, err.text);

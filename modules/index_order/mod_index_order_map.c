@@ -18,7 +18,7 @@ static const char *const reviewed[] = {
     "mod_dir.c",        "mod_env.c",             "mod_headers.c",
     "mod_include.c",    "mod_index_order.c",     "mod_mime.c",
     "mod_negotiation.c", "mod_proxy.c",          "mod_rewrite.c",
-    "mod_setenvif.c",   NULL};
+    "mod_setenvif.c",   "mod_ssl.c",             NULL};
 
 /* Set in index_map_init, before there are children; read-only from then on. */
 static int all_reviewed;

@@ -1,0 +1,1 @@
+EXTRA_DIST += t/bench/index_order

@@ -37,7 +37,9 @@ sees_changes_at_once();
 directives();
 without_mod_dir();
 refused_configurations();
+modules_of_others();
 product();
+man_page();
 memory_is_flat();
 done_testing;
 
@@ -276,6 +278,9 @@ sub listing {
     file('list/closed/.htaccess', "Options -Indexes\n");
     case_of("P3: a customer's Options +Indexes lists", ['/list/', '/list/nosub/', '/list/sub/', '/list/?C=M;O=A']);
     case_of('P3: Options -Indexes below it', '/list/closed/', own => 404);
+    file('list2/.htaccess', "Options +Indexes\n" . list('disabled'));
+    file('list2/home.html');
+    case_of('a listing although there is an index', '/list2/');
     # DirectoryIndex of mod_dir's must not come in where IndexOrder had nothing.
     file('other/.htaccess', "Options +Indexes\n" . list('nothing.html'));
     file('other/default.html');
@@ -803,6 +808,32 @@ sub sees_changes_at_once {
     return;
 }
 
+# --- with modules of others -----------------------------------------------------
+
+# A module that may do anything on the way: every name goes through httpd.
+sub modules_of_others {
+    file('spelt/Index.html');
+    file('spelt/default.html');
+    my $way = 'CheckSpelling on';
+    for my $modules (['speling', $way], ['vhost_alias', "VirtualDocumentRoot \"$web\""], ['cache', 'CacheQuickHandler on']) {
+        my ($module, $line) = @$modules;
+        my $dir = start('dir', 'event', "DirectoryIndex $LIST\n$line", modules => [$module]);
+        my $own = start('own', 'event', "IndexOrder manual\n$line", modules => [$module], module => 1);
+        my @differ;
+        for my $path ('/six/', '/spelt/', '/spelt/?q', '/first/', '/mv/', '/acc/fdenied/', '/upper/x') {
+            my (undef, $want) = answer($dir, {host => 'plain'}, ['GET', $path]);
+            my (undef, $got) = answer($own, {host => 'plain'}, ['GET', $path]);
+            push @differ, [['GET', $path], $want, $got] if $got ne $want;
+        }
+        ok(!@differ, "with mod_$module, as mod_dir") or show(@differ);
+        is(logged($own, 'without a subrequest'), 0, "mod_$module: nothing is taken for granted");
+    }
+    my $ssl = start('own', 'event', 'IndexOrder manual', modules => ['ssl'], module => 1);
+    is(index_of($ssl, 'plain', '/six/'), 'default.html', 'with mod_ssl');
+    is(logged($ssl, 'without a subrequest'), 1, 'mod_ssl is known to be harmless');
+    return;
+}
+
 # --- conf.d --------------------------------------------------------------------
 
 sub product {
@@ -840,6 +871,21 @@ sub product {
         my @odd = $i->httpd->unexpected(qr/Permission denied|AH01630.*\.htaccess/);
         is("@odd", '', "$mpm, conf.d: nothing unexpected in the error logs");
     }
+    return;
+}
+
+# --- the man page ------------------------------------------------------------------
+
+sub man_page {
+    my $page = Omakase::Instance->new->layout('man') . '/man8/mod_index_order.8';
+    ok(-s $page, 'the man page is installed') or return;
+    my $text = do { local (@ARGV, $/) = $page; <> };
+    for my $name (qw(IndexOrder DirectoryIndex DirectorySlash DirectoryCheckHandler DirectoryIndexRedirect FallbackResource)) {
+        like($text, qr/^\.Ss (?:\w+, )*$name\b/m, "and has $name");
+        like($text, qr/^\.Ic $name /m, "and $name\'s syntax");
+    }
+    my $lint = qx{mandoc -T lint -W warning '$page' 2>&1};
+    is($lint, '', 'mandoc has nothing against it');
     return;
 }
 

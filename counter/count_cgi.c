@@ -267,8 +267,9 @@ int main(void)
     }
     outlive_request();
     send_response(&response);
-    (void)close(STDOUT_FILENO);
-    (void)close(STDERR_FILENO);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        (void)close(fd); /* mod_cgid: all three may be one socket */
+    }
     if (store && response.counted) {
         sync_later(store, conf.sync_s);
     }

@@ -128,11 +128,15 @@ static int reopen(struct counter_store *s, struct omk_err *err)
         rc = store_file_open(s, err);
     }
     pthread_rwlock_unlock(&s->reopening);
-    if (rc == OMK_ENOENT && err) {
-        err->code = OMK_EIO;
+    /* To those who ask for a counter, OMK_ENOENT is "no such counter" and
+     * OMK_ENOSPC "no room for it": neither is known without a store. */
+    if (rc == OMK_ENOENT || rc == OMK_ENOSPC) {
+        rc = OMK_EIO;
+        if (err) {
+            err->code = rc;
+        }
     }
-    /* "no such counter" is what OMK_ENOENT means to those who ask for one */
-    return rc == OMK_ENOENT ? OMK_EIO : rc;
+    return rc;
 }
 
 int store_begin(struct counter_store *s, const struct header **h,

@@ -15,7 +15,7 @@ include t/bench/local.mk
 check-local: $(check_PROGRAMS)
 	$(srcdir)/t/run-tests --builddir=. --srcdir=$(srcdir) \
 	  $(UNIT_TESTS) $(E2E_TESTS:%=$(srcdir)/%)
-EXTRA_DIST += t/run-tests t/instance
+EXTRA_DIST += t/README.md t/run-tests t/instance
 
 # Installs below STAGE and writes STAGE/layout: where a stage has its things.
 stage:

@@ -277,9 +277,23 @@ static void add_hosts(server_rec *s, struct counter_customer *c,
     }
 }
 
-static int enter_site(server_rec *s)
+/* A virtual host without a directive of ours has the very struct of the main
+ * server from httpd: its customer and policy need one of its own. */
+static struct counter_server_conf *own_conf(apr_pool_t *p, server_rec *s,
+                                            server_rec *main_server)
 {
     struct counter_server_conf *conf = conf_of(s);
+
+    if (s != main_server && conf == conf_of(main_server)) {
+        conf = apr_pmemdup(p, conf, sizeof *conf);
+        conf->customer = NULL; /* never inherited */
+        ap_set_module_config(s->module_config, &counter_module, conf);
+    }
+    return conf;
+}
+
+static int enter_site(server_rec *s, struct counter_server_conf *conf)
+{
     const char *name = conf->customer ? conf->customer : s->server_hostname;
     struct counter_customer *c;
     struct omk_err err = {0};
@@ -395,7 +409,7 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
         return !OK;
     }
     for (server_rec *s = main_server; s; s = s->next) {
-        int rc = enter_site(s);
+        int rc = enter_site(s, own_conf(p, s, main_server));
 
         if (rc != OK) {
             return rc;
@@ -640,7 +654,7 @@ static int handler(request_rec *r)
                       " without a CounterStore");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    r->allowed |= AP_METHOD_BIT << M_GET;
+    ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, -1);
     if (r->method_number != M_GET) {
         return HTTP_METHOD_NOT_ALLOWED;
     }
@@ -654,7 +668,8 @@ static int handler(request_rec *r)
     request = (struct counter_request){
         .query = r->args ? r->args : "",
         .len = r->args ? strlen(r->args) : 0,
-        .headers = {.method = top->method,
+        /* an ErrorDocument is asked for by GET whatever the page was */
+        .headers = {.method = top->header_only ? "HEAD" : top->method,
                     .referer = header(r, "Referer"),
                     .sec_fetch_site = header(r, "Sec-Fetch-Site"),
                     .purpose = purpose(r)},

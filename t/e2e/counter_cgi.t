@@ -77,6 +77,15 @@ for my $mpm (qw(event prefork)) {
     }
     is(count($i, $www), $now, 'none of these counted');
 
+    # The answer does not wait for the sync, which somebody stays behind for.
+    Omakase::Counter::write_conf($i, Omakase::Counter::counter_conf_text($i, 'CounterSync 600'));
+    until_true { !syncers($program) };
+    like(ask($i, "$df|format=json", from => '127.0.0.60', cgi => $CGI2), qr/"counted":true/, 'CounterSync 600: answered');
+    my ($syncer) = until_true { (syncers($program))[0] };
+    ok($syncer, 'the sync is still to come');
+    kill 'TERM', $syncer;
+    ok((until_true { !syncers($program) }), 'told to end, it syncs at once and does');
+
     # Its configuration.
     is(get($i, 'nobody.localhost', "$CGI2?$df")->{status}, 404, 'a host of nobody: 404');
     my $conf = $i->root . '/scripts/counter.conf';

@@ -20,7 +20,7 @@ my $i = instance(mpm => 'event', conf => "StartServers 1\nServerLimit 1\nThreads
 counter_conf($i);
 my $store = store($i);
 $i->start;
-my ($child) = grep { cmdline($_) } $i->httpd->children;
+my $child = until_true { (grep { cmdline($_) } $i->httpd->children)[0] };
 
 is(hit($one), '200 001000', 'a counter');
 is(hit($two), '200 001000', 'and another');

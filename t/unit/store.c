@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DAY 20000u
@@ -754,6 +755,112 @@ static void a_removed_file_starts_anew(void **state)
     counter_store_close(s);
 }
 
+/* One second at most until it is noticed: polled by hits of new visitors. */
+static int hit_until(struct counter_store *s, int wanted, uint64_t *visitor)
+{
+    struct timespec pause = {0, 20000000};
+    struct counter_hit h;
+    int rc = OMK_OK;
+
+    for (int tries = 0; tries < 500; tries++) {
+        rc = hit(s, "a", ++*visitor, 1, &h);
+        if (rc == wanted) {
+            break;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    return rc;
+}
+
+static void a_store_moved_away_is_left_and_found_again(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+    char away[120];
+    uint64_t visitor = 1, before;
+
+    (void)state;
+    (void)snprintf(away, sizeof away, "%s.away", path);
+    (void)must_hit(s, "a", visitor, 100);
+    assert_int_equal(rename(path, away), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(hit_until(s, OMK_EIO, &visitor), OMK_EIO);
+    before = visitor;
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rename(away, path), 0);
+    assert_int_equal(hit_until(s, OMK_OK, &visitor), OMK_OK);
+    assert_int_equal(visitor, before + 1); /* at once, and none was lost */
+    assert_true(count_of(s, "a") >= 101);
+    counter_store_close(s);
+}
+
+static void without_its_directory_nothing_is_known(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+    struct counter_value v;
+    char away[120];
+    uint64_t visitor = 1;
+
+    (void)state;
+    (void)snprintf(away, sizeof away, "%s.away", dir);
+    (void)must_hit(s, "a", visitor, 100);
+    assert_int_equal(rename(dir, away), 0);
+    /* never "no such counter" */
+    assert_int_equal(hit_until(s, OMK_EIO, &visitor), OMK_EIO);
+    assert_int_equal(counter_store_get(s, "a", &v, &err), OMK_EIO);
+    assert_int_equal(rename(away, dir), 0);
+    assert_int_equal(hit_until(s, OMK_OK, &visitor), OMK_OK);
+    assert_true(count_of(s, "a") >= 101);
+    counter_store_close(s);
+}
+
+static void a_good_file_over_one_cut_short_is_taken(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+    struct counter_store *backup;
+    struct counter_hit h;
+    char other[120];
+
+    (void)state;
+    (void)must_hit(s, "a", 1, 100);
+    (void)snprintf(other, sizeof other, "%s.backup", path);
+    assert_int_equal(counter_store_open(other, true, 1, &backup, &err),
+                     OMK_OK);
+    assert_int_equal(must_hit(backup, "a", 1, 500), 500);
+    counter_store_close(backup);
+    assert_int_equal(truncate(path, 100), 0);
+    assert_int_equal(hit(s, "a", 2, 1, &h), OMK_EDAMAGED);
+    assert_int_equal(rename(other, path), 0);
+    assert_int_equal(must_hit(s, "a", 3, 1), 501);
+    counter_store_close(s);
+}
+
+static void a_sync_mends_the_header(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+    struct counter_store_report report;
+
+    (void)state;
+    (void)must_hit(s, "a", 1, 500);
+    for (off_t at = 0; at <= 2048; at += 2048) {
+        flip(at + 40);
+        assert_int_equal(counter_store_verify(s, false, NULL, NULL, &report,
+                                              &err),
+                         OMK_EDAMAGED);
+        assert_int_equal(counter_store_sync(s, &err), OMK_OK);
+        assert_int_equal(counter_store_mended(s), 1);
+        assert_int_equal(counter_store_verify(s, false, NULL, NULL, &report,
+                                              &err),
+                         OMK_OK);
+        flip(at + 40);
+        assert_int_equal(counter_store_verify(s, true, NULL, NULL, &report,
+                                              &err),
+                         OMK_OK);
+        assert_int_equal(report.pages_repaired, 1);
+        assert_int_equal(counter_store_mended(s), 1);
+    }
+    counter_store_close(s);
+}
+
 /* --- a full disk --------------------------------------------------------- */
 
 static void growth_that_fails_leaves_all_as_it_was(void **state)
@@ -869,6 +976,10 @@ int main(void)
         CASE(refuses_what_it_must_not_touch),
         CASE(a_file_cut_short_stops_the_counter_only),
         CASE(a_removed_file_starts_anew),
+        CASE(a_store_moved_away_is_left_and_found_again),
+        CASE(without_its_directory_nothing_is_known),
+        CASE(a_good_file_over_one_cut_short_is_taken),
+        CASE(a_sync_mends_the_header),
         CASE(growth_that_fails_leaves_all_as_it_was),
         CASE(a_full_disk_never_resets),
     };

@@ -7,6 +7,7 @@ use v5.30;
 use warnings;
 use Exporter 'import';
 use File::Path qw(make_path);
+use IO::Socket::INET;
 use IPC::Open3 qw(open3);
 use JSON::PP qw(decode_json);
 use Omakase::Client qw(get);
@@ -14,7 +15,7 @@ use Omakase::Instance;
 use Test::More ();
 use Time::HiRes ();
 
-our @EXPORT_OK = qw($CGI $CGI2 ask count cgi_conf counter_conf instance store tool until_true);
+our @EXPORT_OK = qw($CGI $CGI2 ask count cgi_conf counter_conf hammer instance one_child rss_anon_kib store tool until_true);
 
 our $CGI = '/cgi-bin/Count.cgi'; # mod_counter's
 our $CGI2 = '/scripts/Count.cgi'; # the program's
@@ -120,6 +121,55 @@ sub write_conf {
     print {$fh} $text;
     close $fh or die "$file.new: $!";
     rename "$file.new", $file or die "$file: $!";
+    return;
+}
+
+# n hits on one keep-alive connection, many under way at a time. Croaks when one
+# of them is not answered 200.
+sub hammer {
+    my ($i, $host, $target, $n) = @_;
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $i->httpd->port, Proto => 'tcp')
+        or die "connect: $@";
+    my $request = "GET $target HTTP/1.1\r\nHost: $host\r\nReferer: http://$host/\r\n\r\n";
+    while ($n > 0) {
+        my $batch = $n < 50 ? $n : 50;
+        print {$s} $request x $batch or die "write: $!";
+        my $answers = '';
+        for (1 .. $batch) {
+            my ($head, $length);
+            until (($head, $length) = $answers =~ /\A(HTTP.*?^Content-Length: (\d+).*?\r\n\r\n)/ims
+                and length $answers >= length($head) + $length) {
+                sysread $s, $answers, 65536, length $answers or die 'httpd closed the connection';
+            }
+            die "not answered 200: $head" if $head !~ m{\AHTTP/1\.1 200 };
+            substr $answers, 0, length($head) + $length, '';
+        }
+        $n -= $batch;
+    }
+    return;
+}
+
+# httpd's configuration with one child, so that its growth is the counter's.
+sub one_child {
+    return <<'END';
+StartServers 1
+ServerLimit 1
+ThreadsPerChild 2
+MaxRequestWorkers 2
+MinSpareThreads 1
+MaxSpareThreads 2
+CounterReload on
+END
+}
+
+# RssAnon of httpd's child, in KiB; it has more threads than mod_cgid's daemon.
+sub rss_anon_kib {
+    my ($i) = @_;
+    for my $pid ($i->httpd->children) {
+        open my $fh, '<', "/proc/$pid/status" or next;
+        my $text = do { local $/; <$fh> };
+        return $1 if $text =~ /^RssAnon:\s+(\d+) kB/m;
+    }
     return;
 }
 

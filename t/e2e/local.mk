@@ -1,5 +1,6 @@
 E2E_TESTS += t/e2e/instance.t
 E2E_TESTS += t/e2e/errors.t
+E2E_TESTS += t/e2e/index_order.t
 E2E_TESTS += t/e2e/site.t
 E2E_TESTS += t/e2e/promises.t
 E2E_TESTS += t/e2e/bench.t

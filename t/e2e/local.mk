@@ -5,6 +5,7 @@ E2E_TESTS += t/e2e/site.t
 E2E_TESTS += t/e2e/promises.t
 E2E_TESTS += t/e2e/admin.t
 E2E_TESTS += t/e2e/pages.t
+E2E_TESTS += t/e2e/bench.t
 E2E_TESTS += t/root/install_packages.t
 
 # The counter, also under hard conditions.

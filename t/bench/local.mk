@@ -23,10 +23,6 @@ t_bench_prefill_LDADD = libcounter.la libomakase.la $(SODIUM_LIBS)
 t_bench_spawn_SOURCES = t/bench/spawn.c
 t_bench_spawn_LDADD = libomakase.la
 
-if BUILD_INDEX_ORDER
-BENCHMARKS += t/bench/index_order
-endif
-
 bench: all $(BENCH_BUILT)
 	@PERL5LIB=$(abs_top_srcdir)/t/lib BENCH='$(BENCH)' RUNS='$(RUNS)' \
 	  perl $(srcdir)/t/bench/run --builddir=. --srcdir=$(srcdir) \

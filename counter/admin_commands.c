@@ -242,7 +242,7 @@ int admin_reset(struct admin *a)
     return EX_OK;
 }
 
-/* --- export --------------------------------------------------------------- */
+/* --- export -------------------------------------------------------------- */
 
 int admin_export(struct admin *a)
 {
@@ -269,7 +269,7 @@ int admin_export(struct admin *a)
     return rc == OMK_OK ? EX_OK : admin_fail(&err);
 }
 
-/* --- verify and compact ---------------------------------------------------- */
+/* --- verify and compact -------------------------------------------------- */
 
 static void print_finding(void *ctx, const char *line)
 {
@@ -400,7 +400,7 @@ int admin_compact(struct admin *a)
     return EX_OK;
 }
 
-/* --- tag ------------------------------------------------------------------ */
+/* --- tag ----------------------------------------------------------------- */
 
 static const struct counter_query_limits *limits_for(const struct admin *a)
 {

@@ -9,7 +9,7 @@
 #include <sysexits.h>
 #include <sys/stat.h>
 
-/* --- options --------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------- */
 
 enum option_id {
     HELP = 1,
@@ -115,7 +115,7 @@ static const struct command commands[] = {
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
-/* --- help ------------------------------------------------------------------- */
+/* --- help ---------------------------------------------------------------- */
 
 static void print_option(const struct option_text *o)
 {
@@ -164,7 +164,7 @@ static int usage(const char *what, const char *text, const char *advice)
     return EX_USAGE;
 }
 
-/* --- taking options ---------------------------------------------------------- */
+/* --- taking options ------------------------------------------------------ */
 
 static int one_of(const char *option, const char *value,
                   const char *const *words, const char *expected, int *out)

@@ -32,7 +32,7 @@ extern module AP_MODULE_DECLARE_DATA index_order_module;
 APLOG_USE_MODULE(index_order);
 
 /* The manual's order. */
-static const char *const manual[] = {"index.html", "index.htm", "index.shtml",
+static const char *const manual[] = {"index.html", "index.htm",  "index.shtml",
                                      "home.html",  "home.shtml", "default.html",
                                      NULL};
 
@@ -207,8 +207,7 @@ static const char *set_redirect(cmd_parms *cmd, void *conf, const char *arg)
 static const char *set_fallback(cmd_parms *cmd, void *conf, const char *arg)
 {
     if (!ap_find_linked_module("mod_dir.c")) {
-        return apr_psprintf(cmd->pool,
-                            "%s: needs mod_dir, which is not loaded",
+        return apr_psprintf(cmd->pool, "%s: needs mod_dir, which is not loaded",
                             cmd->cmd->name);
     }
     ((struct index_conf *)conf)->fallback =
@@ -296,7 +295,8 @@ static const struct index_map *trustworthy(request_rec *r,
 {
     apr_size_t n = r->filename ? strlen(r->filename) : 0;
 
-    return state_of(r) && state_of(r)->walked && n > 0 && r->filename[n - 1] == '/'
+    return state_of(r) && state_of(r)->walked && n > 0
+                   && r->filename[n - 1] == '/'
                    && !(c->fallback && *c->fallback) && index_map_only_files(r)
                ? map_of(r)
                : NULL;
@@ -390,8 +390,8 @@ static int first_there(request_rec *r, const struct index_conf *c,
 {
     for (int i = 0; i < c->names->nelts; i++) {
         const char *name = APR_ARRAY_IDX(c->names, i, const char *);
-        enum look look = i < known ? can_look(place, r, name)
-                                   : look_at(place, r, name);
+        enum look look =
+            i < known ? can_look(place, r, name) : look_at(place, r, name);
 
         if (look != ABSENT) {
             return look == REGULAR ? i : -1;
@@ -461,12 +461,12 @@ static int add_slash(request_rec *r, const struct index_conf *c)
             && apr_table_get(r->subprocess_env, "redirect-carefully"))) {
         return DECLINED;
     }
-    apr_table_setn(r->headers_out, "Location",
-                   ap_construct_url(r->pool,
-                                    apr_pstrcat(r->pool,
-                                                ap_escape_uri(r->pool, r->uri),
-                                                "/", query, NULL),
-                                    r));
+    apr_table_setn(
+        r->headers_out, "Location",
+        ap_construct_url(r->pool,
+                         apr_pstrcat(r->pool, ap_escape_uri(r->pool, r->uri),
+                                     "/", query, NULL),
+                         r));
     return HTTP_MOVED_PERMANENTLY;
 }
 
@@ -484,7 +484,8 @@ static int taken_over(request_rec *r, const struct index_conf *c)
     return 1;
 }
 
-/* True when a subrequest for name would find nothing, and nothing against it. */
+/* True when a subrequest for name would find nothing, and nothing against it.
+ */
 static int not_there(struct place *place, request_rec *r, const char *name)
 {
     return place->map && look_at(place, r, name) == ABSENT
@@ -671,10 +672,10 @@ static void register_hooks(apr_pool_t *p)
 }
 
 module AP_MODULE_DECLARE_DATA index_order_module = {STANDARD20_MODULE_STUFF,
-                                  create_dir_conf,
-                                  merge_dir_conf,
-                                  NULL,
-                                  NULL,
-                                  commands,
-                                  register_hooks,
-                                  AP_MODULE_FLAG_NONE};
+                                                    create_dir_conf,
+                                                    merge_dir_conf,
+                                                    NULL,
+                                                    NULL,
+                                                    commands,
+                                                    register_hooks,
+                                                    AP_MODULE_FLAG_NONE};

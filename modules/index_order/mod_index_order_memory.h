@@ -14,9 +14,9 @@
 
 #include "httpd.h"
 
-/* So many names at the beginning of list are absent from r's directory (r->finfo
- * is of now); 0 when nothing is known. list says which list, by its address:
- * NULL or one that lives as long as the child. */
+/* So many names at the beginning of list are absent from r's directory
+ * (r->finfo is of now); 0 when nothing is known. list says which list, by its
+ * address: NULL or one that lives as long as the child. */
 int index_memory_known(const request_rec *r, const void *list);
 
 /* Of list, the name with this number (from 0) is the first that is there, seen

@@ -144,6 +144,11 @@ ScriptAlias "/cgi-bin/" "$out/cgi-bin/"
 Redirect 307 "/re/index.html" "http://redirected.localhost/"
 RedirectMatch 410 "^/rm/home\\.html\$"
 Redirect 307 "/below/sub" "/elsewhere"
+<IfModule alias_module>
+    <IfVersion >= 2.4>
+        Alias "/im/index.html" "$out/aliased.html"
+    </IfVersion>
+</IfModule>
 CONF
         location => <<'CONF',
 <Location "/loc/index.html">
@@ -514,12 +519,12 @@ sub filters_and_variables {
 }
 
 sub of_hosts {
-    file("$_/default.html") for qw(al am sa re rm below dirs/x loc slash both handled named order rw f r e ns px);
+    file("$_/default.html") for qw(al am sa re rm im below dirs/x loc slash both handled named order rw f r e ns px);
     file("$_/real.html", "real\n") for qw(rw ns);
     file('order/other.html');
     file("$out/sub/x.html");
     file("$_/x.txt") for qw(al0 loc0);
-    my %of = (alias => [qw(al am sa re rm below dirs/sub dirs/x cgi-bin six)],
+    my %of = (alias => [qw(al am sa re rm im below dirs/sub dirs/x cgi-bin six)],
         location => [qw(loc slash both handled named order six)], locred => [qw(re six)],
         rewritten => [qw(rw ns f r e six)], matched => ['six'], proxied => [qw(px six)],
         headers => ['six'], ifs => ['six']);

@@ -1,3 +1,6 @@
+# Those that start threads: make check runs them under TSan as well.
+THREADED_TESTS =
+
 UNIT_TESTS += t/unit/num.t
 t_unit_num_t_SOURCES = t/unit/num.c
 t_unit_num_t_CFLAGS = $(UNIT_CFLAGS)
@@ -33,6 +36,7 @@ t_unit_visitor_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_visitor_t_LDADD = $(COUNTER_UNIT_LIBS)
 
 UNIT_TESTS += t/unit/store.t
+THREADED_TESTS += t/unit/store.t
 t_unit_store_t_SOURCES = t/unit/store.c
 t_unit_store_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_store_t_LDADD = $(COUNTER_UNIT_LIBS) -lpthread
@@ -46,4 +50,64 @@ UNIT_TESTS += t/unit/conf.t
 t_unit_conf_t_SOURCES = t/unit/conf.c
 t_unit_conf_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_conf_t_LDADD = $(COUNTER_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/admin.t
+t_unit_admin_t_SOURCES = t/unit/admin.c
+t_unit_admin_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_admin_t_LDADD = libcounteradmin.la $(COUNTER_UNIT_LIBS) $(JANSSON_LIBS)
+
+# Images; BUILDDIR is where the designs and the effects have been built.
+IMAGE_UNIT_CPPFLAGS = $(AM_CPPFLAGS) -DBUILDDIR='"$(abs_builddir)"'
+IMAGE_UNIT_LIBS = $(COUNTER_UNIT_LIBS) $(GD_LIBS) $(GIF_LIBS)
+IMAGE_UNIT_NEEDS = counter_effects.la $(DESIGN_STRIPS)
+PICTURES = t/unit/pictures.c t/unit/pictures.h
+
+UNIT_TESTS += t/unit/gif.t
+t_unit_gif_t_SOURCES = t/unit/gif.c $(PICTURES)
+t_unit_gif_t_CPPFLAGS = $(IMAGE_UNIT_CPPFLAGS)
+t_unit_gif_t_CFLAGS = $(UNIT_CFLAGS) $(GD_CFLAGS)
+t_unit_gif_t_LDADD = $(IMAGE_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/strip.t
+t_unit_strip_t_SOURCES = t/unit/strip.c $(PICTURES)
+t_unit_strip_t_CPPFLAGS = $(IMAGE_UNIT_CPPFLAGS)
+t_unit_strip_t_CFLAGS = $(UNIT_CFLAGS) $(GD_CFLAGS)
+t_unit_strip_t_LDADD = $(IMAGE_UNIT_LIBS)
+EXTRA_t_unit_strip_t_DEPENDENCIES = $(IMAGE_UNIT_NEEDS)
+
+UNIT_TESTS += t/unit/design.t
+THREADED_TESTS += t/unit/design.t
+t_unit_design_t_SOURCES = t/unit/design.c $(PICTURES)
+t_unit_design_t_CPPFLAGS = $(IMAGE_UNIT_CPPFLAGS)
+t_unit_design_t_CFLAGS = $(UNIT_CFLAGS) $(GD_CFLAGS)
+t_unit_design_t_LDADD = $(IMAGE_UNIT_LIBS) -lpthread
+
+UNIT_TESTS += t/unit/effects.t
+t_unit_effects_t_SOURCES = t/unit/effects.c $(PICTURES)
+t_unit_effects_t_CPPFLAGS = $(IMAGE_UNIT_CPPFLAGS)
+t_unit_effects_t_CFLAGS = $(UNIT_CFLAGS) $(GD_CFLAGS)
+t_unit_effects_t_LDADD = $(IMAGE_UNIT_LIBS)
+EXTRA_t_unit_effects_t_DEPENDENCIES = $(IMAGE_UNIT_NEEDS)
+
+UNIT_TESTS += t/unit/render.t
+t_unit_render_t_SOURCES = t/unit/render.c $(PICTURES)
+t_unit_render_t_CPPFLAGS = $(IMAGE_UNIT_CPPFLAGS)
+t_unit_render_t_CFLAGS = $(UNIT_CFLAGS) $(GD_CFLAGS)
+t_unit_render_t_LDADD = $(IMAGE_UNIT_LIBS)
+EXTRA_t_unit_render_t_DEPENDENCIES = $(IMAGE_UNIT_NEEDS)
+
+UNIT_TESTS += t/unit/golden.t
+t_unit_golden_t_SOURCES = t/unit/golden.c $(PICTURES)
+t_unit_golden_t_CPPFLAGS = $(IMAGE_UNIT_CPPFLAGS) \
+	-DGOLDEN='"$(abs_srcdir)/t/golden"'
+t_unit_golden_t_CFLAGS = $(UNIT_CFLAGS) $(GD_CFLAGS)
+t_unit_golden_t_LDADD = $(IMAGE_UNIT_LIBS)
+EXTRA_t_unit_golden_t_DEPENDENCIES = $(IMAGE_UNIT_NEEDS)
 endif
+
+# After a change that is meant: look at what git shows to have changed.
+golden: all t/unit/golden.t
+	$(MKDIR_P) $(srcdir)/t/golden
+	t/unit/golden.t --write
+.PHONY: golden
+EXTRA_DIST += t/golden

@@ -18,9 +18,11 @@ use warnings;
 use Carp;
 use File::Path qw(make_path remove_tree);
 use File::Temp ();
+use Scalar::Util qw(refaddr weaken);
 use Omakase::Daemon::Httpd;
 
 my %DAEMONS = (httpd => 'Omakase::Daemon::Httpd');
+my %live; # address => instance, weakly
 
 # root       directory of the instance; without it a temporary one that goes
 #            away with the object
@@ -52,6 +54,7 @@ sub new {
     $self->{daemons} = [map {
         ($DAEMONS{$_} // croak "no daemon is named $_")->new(instance => $self)
     } @{$self->{daemons} // [sort keys %DAEMONS]}];
+    weaken($live{refaddr $self} = $self);
     return $self;
 }
 
@@ -205,13 +208,28 @@ sub unreachable {
     return;
 }
 
-sub DESTROY {
+# Ends a temporary instance and removes its root; once.
+sub _end {
     my ($self) = @_;
-    return if $self->{owner} != $$ || !$self->{temporary};
+    return if $self->{owner} != $$ || !$self->{temporary} || $self->{ended}++;
     local ($@, $?, $!);
     $self->stop;
     remove_tree($self->{root}) if !$ENV{OMAKASE_KEEP};
     return;
+}
+
+sub DESTROY {
+    my ($self) = @_;
+    $self->_end;
+    delete $live{refaddr $self};
+    return;
+}
+
+# One that a test's subs still refer to would be destroyed so late that nothing
+# of it can be relied on.
+END {
+    local $?;
+    $_->_end for grep {defined} values %live;
 }
 
 1;

@@ -3,10 +3,13 @@
 BENCHMARKS =
 if BUILD_COUNTER
 BENCHMARKS += t/bench/counter_hit t/bench/counter_million t/bench/counter_cgi \
-	t/bench/count_cgi
+	t/bench/count_cgi t/bench/counter_memory
 check_LTLIBRARIES += t/bench/mod_constant.la
 check_PROGRAMS += t/bench/prefill t/bench/spawn
 BENCH_BUILT = t/bench/mod_constant.la t/bench/prefill t/bench/spawn
+endif
+if BUILD_INDEX_ORDER
+BENCHMARKS += t/bench/index_order
 endif
 
 t_bench_mod_constant_la_SOURCES = t/bench/mod_constant.c

@@ -18,11 +18,19 @@ use warnings;
 use Carp;
 use File::Path qw(make_path remove_tree);
 use File::Temp ();
-use Scalar::Util qw(refaddr weaken);
 use Omakase::Daemon::Httpd;
+use Scalar::Util qw(refaddr weaken);
 
 my %DAEMONS = (httpd => 'Omakase::Daemon::Httpd');
-my %live; # address => instance, weakly
+
+# Temporary instances that are still there. A test's file-scoped one outlives
+# the test into global destruction, where its daemons may be gone before it;
+# and a signal runs no destructor at all.
+my %temporary;
+END {
+    local $?;
+    $_ && $_->_end for values %temporary;
+}
 
 # root       directory of the instance; without it a temporary one that goes
 #            away with the object
@@ -41,12 +49,15 @@ sub new {
         wrapper => [], sites => [], site_conf => '', %o}, $class;
     $self->{owner} = $$;
     $self->{stage} //= $ENV{OMAKASE_STAGE} // $self->_make_stage;
-    $self->{layout} = _layout("$self->{stage}/layout");
     if (!defined $self->{root}) {
         $self->{temporary} = File::Temp->newdir('omakase-test-XXXXXX',
             TMPDIR => 1, CLEANUP => 0);
         $self->{root} = "$self->{temporary}";
         chmod 0755, $self->{root};
+        weaken($temporary{refaddr $self} = $self);
+        for my $signal (qw(HUP INT PIPE TERM)) {
+            $SIG{$signal} //= sub { exit 1 };
+        }
     }
     $self->_check_reachable;
     make_path(map {"$self->{root}/$_"} qw(run log etc/httpd var srv));
@@ -54,12 +65,16 @@ sub new {
     $self->{daemons} = [map {
         ($DAEMONS{$_} // croak "no daemon is named $_")->new(instance => $self)
     } @{$self->{daemons} // [sort keys %DAEMONS]}];
-    weaken($live{refaddr $self} = $self);
     return $self;
 }
 
 sub root { $_[0]{root} }
-sub layout { $_[0]{layout}{$_[1]} // croak "layout has no $_[1]" }
+sub layout {
+    my ($self, $what) = @_;
+    # Not earlier: an instance whose stage is gone can still be stopped.
+    $self->{layout} //= _layout("$self->{stage}/layout");
+    return $self->{layout}{$what} // croak "layout has no $what";
+}
 sub daemon {
     my ($self, $name) = @_;
     my ($d) = grep { $_->name eq $name } @{$self->{daemons}};
@@ -106,7 +121,8 @@ sub start {
 sub stop {
     my ($self) = @_;
     my $ok = 1;
-    $ok &= $_->stop for reverse @{$self->{daemons}};
+    # Names still, where new() has failed half-way.
+    $ok &= $_->stop for reverse grep {ref} @{$self->{daemons} // []};
     return $ok;
 }
 
@@ -147,7 +163,8 @@ sub read_addresses {
     open my $fh, '<', "$root/addresses" or return;
     my %a;
     while (<$fh>) {
-        $a{$1} = $2 =~ s/\A'(.*)'\z/$1/sr =~ s/'\\''/'/gr if /^(\w+)=(.*)$/;
+        my ($name, $value) = /^(\w+)=(.*)$/ or next;
+        $a{$name} = $value =~ s/\A'(.*)'\z/$1/sr =~ s/'\\''/'/gr;
     }
     return %a;
 }
@@ -208,11 +225,11 @@ sub unreachable {
     return;
 }
 
-# Ends a temporary instance and removes its root; once.
+# Stops what runs, and removes the root; once, and not in a forked copy.
 sub _end {
     my ($self) = @_;
-    return if $self->{owner} != $$ || !$self->{temporary} || $self->{ended}++;
-    local ($@, $?, $!);
+    return if $self->{owner} != $$ || !delete $temporary{refaddr $self};
+    local ($@, $!);
     $self->stop;
     remove_tree($self->{root}) if !$ENV{OMAKASE_KEEP};
     return;
@@ -220,16 +237,9 @@ sub _end {
 
 sub DESTROY {
     my ($self) = @_;
-    $self->_end;
-    delete $live{refaddr $self};
-    return;
-}
-
-# One that a test's subs still refer to would be destroyed so late that nothing
-# of it can be relied on.
-END {
     local $?;
-    $_->_end for grep {defined} values %live;
+    $self->_end;
+    return;
 }
 
 1;

@@ -36,13 +36,14 @@ sub instance { $_[0]{instance} }
 # Before perl takes the objects apart in any order.
 sub DESTROY { $_[0]{instance}->stop if $_[0]{instance} }
 
-# Starts it; /same.gif is what the counter answers then.
+# Starts it; /img/same.gif is what the counter answers then. It lies as deep as
+# Count.cgi does, which is where pages have their pictures.
 sub start {
     my ($self) = @_;
     my $i = $self->{instance};
     $i->site('ab-cdftp', 'example.localhost');
     $i->start;
-    $i->put('ab-cdftp', 'web/same.gif', $self->image);
+    $i->put('ab-cdftp', 'web/img/same.gif', $self->image);
     return;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -778,44 +779,178 @@ int counter_store_each(struct counter_store *s,
 
 /* --- compact ------------------------------------------------------------ */
 
-static int copy_value(void *ctx, const char *name,
-                      const struct counter_value *value)
+/* First everything is copied while hits go on, which takes as long as it
+ * takes; then, with everything locked, what has changed meanwhile. */
+struct copying {
+    struct counter_store *from, *to;
+    const struct header *h; /* from's */
+    struct omk_err *err;
+};
+
+/* The slot called name in s, which nobody writes now. */
+static bool look_up(const struct counter_store *s, const struct header *h,
+                    const char *name, struct slot *slot)
 {
-    return counter_store_set(ctx, name, value, NULL);
+    struct place p;
+    uint64_t offset = store_place(h, name, &p, NULL) == OMK_OK
+                          ? store_find(s, h, &p)
+                          : 0;
+
+    return offset && store_slot_read(s, h, offset, slot, NULL) == OMK_OK
+           && slot->state == SLOT_LIVE;
 }
 
-/* Everything locked: copies into a store beside ours, and renames. */
-static int compact_locked(struct counter_store *s, const char *tmp,
-                          struct omk_err *err)
+static void slot_name(const struct slot *slot, char name[COUNTER_NAME_MAX + 1])
 {
-    struct each each = {copy_value, NULL};
-    struct counter_store *fresh;
-    struct header changed;
-    const struct header *h;
-    int rc = store_header(s, &h, err);
+    memcpy(name, slot->name, slot->name_len);
+    name[slot->name_len] = '\0';
+}
 
-    rc = rc == OMK_OK ? counter_store_open(tmp, true, 1, &fresh, err) : rc;
+static bool is_same_value(const struct slot *a, const struct slot *b)
+{
+    return a->count == b->count && a->visitor == b->visitor
+           && a->time == b->time && a->day == b->day && a->today == b->today
+           && a->yesterday == b->yesterday;
+}
+
+/* Each of the old ones: into the new store, where it is not so there yet. */
+static int copy_slot(void *ctx, const struct slot *slot)
+{
+    const struct copying *c = ctx;
+    char name[COUNTER_NAME_MAX + 1];
+    struct counter_value value;
+    const struct header *h;
+    struct slot there;
+    int rc = store_header(c->to, &h, c->err);
+
     if (rc != OMK_OK) {
         return rc;
     }
-    each.ctx = fresh;
-    rc = store_each_slot(s, h, each_value, &each, err);
-    if (rc != OMK_OK && err && !err->code) {
-        (void)omk_fail(err, rc, tmp, "cannot write the compacted store");
+    slot_name(slot, name);
+    if (look_up(c->to, h, name, &there) && is_same_value(&there, slot)) {
+        return OMK_OK;
     }
-    rc = rc == OMK_OK ? counter_store_sync(fresh, err) : rc;
-    counter_store_close(fresh);
-    if (rc != OMK_OK) {
-        return rc;
+    to_value(slot, &value);
+    return counter_store_set(c->to, name, &value, c->err);
+}
+
+/* Each of the new ones: away, if the old one has gone meanwhile. */
+static int drop_slot(void *ctx, const struct slot *slot)
+{
+    const struct copying *c = ctx;
+    char name[COUNTER_NAME_MAX + 1];
+    struct slot there;
+
+    slot_name(slot, name);
+    return look_up(c->from, c->h, name, &there)
+               ? OMK_OK
+               : counter_store_remove(c->to, name, c->err);
+}
+
+static int copy_all(struct copying *c)
+{
+    int rc = store_header(c->from, &c->h, c->err);
+
+    return rc == OMK_OK
+               ? store_each_slot(c->from, c->h, copy_slot, c, c->err)
+               : rc;
+}
+
+/* Everything locked. */
+static int catch_up(struct copying *c)
+{
+    const struct header *h;
+    int rc = copy_all(c);
+
+    rc = rc == OMK_OK ? store_header(c->to, &h, c->err) : rc;
+    rc = rc == OMK_OK ? store_each_slot(c->to, h, drop_slot, c, c->err) : rc;
+    return rc == OMK_OK ? counter_store_sync(c->to, c->err) : rc;
+}
+
+/* The new file is whose the old one is: httpd's, though root compacts. */
+static int keep_owner(const struct counter_store *s,
+                      const struct counter_store *fresh, struct omk_err *err)
+{
+    struct stat old, new;
+
+    if (fstat(s->creating.fd, &old) != 0
+        || fstat(fresh->creating.fd, &new) != 0
+        || ((old.st_uid != new.st_uid || old.st_gid != new.st_gid)
+            && fchown(fresh->creating.fd, old.st_uid, old.st_gid) != 0)
+        || fchmod(fresh->creating.fd, old.st_mode & 07777) != 0) {
+        return omk_fail(err, OMK_EDENIED, s->path,
+                        "cannot give the compacted store its owner: %s; run "
+                        "this as root or as the owner",
+                        strerror(errno));
     }
-    /* Marked first: who sees the mark looks whether path is still this file,
-     * so a death between the two does no harm. */
-    changed = *h;
+    return OMK_OK;
+}
+
+/* Everything locked and copied. Marked first: who sees the mark looks whether
+ * path is still this file, so a death between the two does no harm. */
+static int take_its_place(struct counter_store *s, const struct header *h,
+                          const char *tmp, struct omk_err *err)
+{
+    struct header changed = *h;
+    int rc;
+
     changed.superseded = 1;
     rc = store_header_write(s, &changed, err);
     if (rc == OMK_OK && rename(tmp, s->path) != 0) {
         rc = omk_fail(err, OMK_EIO, s->path, "rename: %s", strerror(errno));
     }
+    return rc;
+}
+
+static int compact_into(struct counter_store *s, const char *tmp,
+                        struct omk_err *err)
+{
+    struct copying c = {.from = s, .err = err};
+    int rc = counter_store_open(tmp, true, 1, &c.to, err);
+
+    if (rc != OMK_OK) {
+        return rc;
+    }
+    rc = keep_owner(s, c.to, err);
+    rc = rc == OMK_OK ? copy_all(&c) : rc;
+    rc = rc == OMK_OK ? counter_store_sync(c.to, err) : rc;
+    rc = rc == OMK_OK ? store_lock_create(s, err) : rc;
+    if (rc == OMK_OK) {
+        rc = store_is_left(s) ? omk_fail(err, OMK_EBUSY, s->path,
+                                         "replaced while it was copied")
+                              : store_lock_all(s, err);
+        if (rc == OMK_OK) {
+            rc = catch_up(&c);
+            rc = rc == OMK_OK ? take_its_place(s, c.h, tmp, err) : rc;
+            store_unlock_all(s);
+        }
+        store_unlock_create(s);
+    }
+    counter_store_close(c.to);
+    return rc;
+}
+
+static int compact_alone(struct counter_store *s, const char *tmp,
+                         const char *key, struct omk_err *err)
+{
+    int rc;
+
+    if (!store_try_lock_compact(s)) {
+        return omk_fail(err, OMK_EBUSY, s->path,
+                        "is being compacted by another process");
+    }
+    if (store_file_replaced(s)) {
+        /* tmp may be another one's, who holds the lock of the new file */
+        rc = omk_fail(err, OMK_EBUSY, s->path,
+                      "just compacted by another process");
+    }
+    else {
+        unlink(tmp); /* of one that was killed */
+        rc = compact_into(s, tmp, err);
+        unlink(tmp);
+        unlink(key);
+    }
+    store_unlock_compact(s);
     return rc;
 }
 
@@ -825,27 +960,16 @@ int counter_store_compact(struct counter_store *s, struct omk_err *err)
     char *tmp, *key;
     int rc;
 
-    if (err) {
-        err->code = OMK_OK;
+    if (asprintf(&tmp, "%s.compact", s->path) < 0) {
+        return omk_fail(err, OMK_ENOMEM, s->path, "out of memory");
     }
-    if (asprintf(&tmp, "%s.compact", s->path) < 0
-        || asprintf(&key, "%s.key", tmp) < 0) {
+    if (asprintf(&key, "%s.key", tmp) < 0) {
+        free(tmp);
         return omk_fail(err, OMK_ENOMEM, s->path, "out of memory");
     }
     rc = store_begin(s, &h, err);
     if (rc == OMK_OK) {
-        rc = store_lock_create(s, err);
-        if (rc == OMK_OK) {
-            unlink(tmp); /* of one that was killed; CREATE keeps others out */
-            rc = store_is_left(s)
-                     ? omk_fail(err, OMK_EBUSY, s->path,
-                                "just compacted by another process")
-                     : store_lock_all(s, err);
-            rc = rc == OMK_OK ? compact_locked(s, tmp, err) : rc;
-            unlink(tmp);
-            unlink(key);
-            store_unlock_create(s);
-        }
+        rc = compact_alone(s, tmp, key, err);
         store_end(s);
     }
     free(key);

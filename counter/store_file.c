@@ -417,28 +417,49 @@ int store_lock_all(struct counter_store *s, struct omk_err *err)
 {
     struct timespec end = deadline();
 
-    return lock_range(s, s->creating.fd, 0, 0, &end, err);
+    /* Not page 0: who is about to sync keeps byte 1 for as long as that. */
+    return lock_range(s, s->creating.fd, PAGE_BYTES, 0, &end, err);
+}
+
+void store_unlock_all(struct counter_store *s)
+{
+    unlock_range(s->creating.fd, PAGE_BYTES, 0);
 }
 
 void store_unlock_create(struct counter_store *s)
 {
-    unlock_range(s->creating.fd, 0, 0);
+    unlock_range(s->creating.fd, 0, 1);
     pthread_mutex_unlock(&s->creating.mutex);
 }
 
-bool store_try_lock_sync(struct counter_store *s)
+static bool try_lock_byte(struct counter_store *s, off_t at)
 {
     struct flock byte = {.l_type = F_WRLCK,
                          .l_whence = SEEK_SET,
-                         .l_start = 1,
+                         .l_start = at,
                          .l_len = 1};
 
     return fcntl(s->creating.fd, F_OFD_SETLK, &byte) == 0;
 }
 
+bool store_try_lock_sync(struct counter_store *s)
+{
+    return try_lock_byte(s, 1);
+}
+
 void store_unlock_sync(struct counter_store *s)
 {
     unlock_range(s->creating.fd, 1, 1);
+}
+
+bool store_try_lock_compact(struct counter_store *s)
+{
+    return try_lock_byte(s, 2);
+}
+
+void store_unlock_compact(struct counter_store *s)
+{
+    unlock_range(s->creating.fd, 2, 1);
 }
 
 static struct shard *shard_of(struct counter_store *s, uint64_t offset)

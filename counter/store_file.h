@@ -166,12 +166,16 @@ void store_unlock_create(struct counter_store *s);
 int store_lock_record(struct counter_store *s, uint64_t offset,
                       struct omk_err *err);
 void store_unlock_record(struct counter_store *s, uint64_t offset);
-/* Everything, for compaction. CREATE held; ends with store_unlock_create. */
+/* All records, for compaction. CREATE held. */
 int store_lock_all(struct counter_store *s, struct omk_err *err);
+void store_unlock_all(struct counter_store *s);
 
 /* Byte 1: who is about to sync. Only tried, never waited for. */
 bool store_try_lock_sync(struct counter_store *s);
 void store_unlock_sync(struct counter_store *s);
+/* Byte 2: who is compacting, of all processes. Likewise. */
+bool store_try_lock_compact(struct counter_store *s);
+void store_unlock_compact(struct counter_store *s);
 
 /* Names and pages. */
 int store_place(const struct header *h, const char *name, struct place *out,

@@ -51,19 +51,30 @@ static int check_header(struct check *c)
     return store_header_mend_locked(c->s, c->err);
 }
 
+/* A place that never held a record is all zero. */
+static bool is_untouched(const struct check *c, uint64_t offset)
+{
+    static const uint8_t zero[RECORD_BYTES];
+
+    return memcmp(c->s->map + offset, zero, sizeof zero) == 0;
+}
+
 /* CREATE held. The tags again, from the records that can be read; those that
- * cannot keep their place without a tag. */
+ * cannot keep their place without a tag, for check_slot to find. */
 static void rebuild_head(const struct check *c, uint64_t page,
                          struct page_head *head)
 {
     memset(head, 0, sizeof *head);
     for (unsigned i = 0; i < PAGE_RECORDS; i++) {
+        uint64_t offset = page + (i + 1) * RECORD_BYTES;
         char name[COUNTER_NAME_MAX + 1];
         struct place p;
         struct slot slot;
 
-        if (!store_slot_look(c->s, c->h, page + (i + 1) * RECORD_BYTES,
-                             &slot)) {
+        if (!store_slot_look(c->s, c->h, offset, &slot)) {
+            if (!is_untouched(c, offset)) {
+                head->used = (uint16_t)(i + 1);
+            }
             continue;
         }
         memcpy(name, slot.name, slot.name_len);
@@ -86,6 +97,7 @@ static int check_head(struct check *c, uint64_t page, struct page_head *head)
         (unsigned long long)page, whole ? "one copy" : "both copies");
     if (!whole) {
         rebuild_head(c, page, head);
+        c->report->pages_rebuilt++;
     }
     if (!c->repair) {
         c->bad = true;

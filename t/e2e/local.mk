@@ -3,6 +3,8 @@ E2E_TESTS += t/e2e/errors.t
 E2E_TESTS += t/e2e/index_order.t
 E2E_TESTS += t/e2e/site.t
 E2E_TESTS += t/e2e/promises.t
+E2E_TESTS += t/e2e/admin.t
+E2E_TESTS += t/e2e/pages.t
 E2E_TESTS += t/e2e/bench.t
 E2E_TESTS += t/root/install_packages.t
 
@@ -28,3 +30,8 @@ t_e2e_store_tool_CFLAGS = $(AM_CFLAGS)
 t_e2e_store_tool_LDADD = libcounter.la libomakase.la $(SODIUM_LIBS) -lpthread
 endif
 EXTRA_DIST += t/bench/counter_memory
+E2E_TESTS += t/e2e/bootstrap.t
+E2E_TESTS += t/e2e/sanitized.t
+E2E_TESTS += t/e2e/stock.t
+E2E_TESTS += t/e2e/security.t
+E2E_TESTS += t/e2e/with_modules.t

@@ -12,6 +12,7 @@ sub name {'httpd'}
 sub port { $_[0]{port} }
 sub addr { '127.0.0.1:' . $_[0]{port} }
 sub error_log { $_[0]->root . '/log/httpd-error.log' }
+sub mark { "-f\0" . $_[0]->root . '/etc/httpd.conf' }
 sub addresses { ['HTTP', $_[0]->addr], ['HTTPD_PID', $_[0]->pid] }
 
 sub configure {

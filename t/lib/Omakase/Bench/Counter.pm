@@ -43,6 +43,7 @@ sub start {
     my $i = $self->{instance};
     $i->site('ab-cdftp', 'example.localhost');
     $i->start;
+    $self->ask('incr=T'); # the first hit shows the first value: no difference to count by
     $i->put('ab-cdftp', 'web/img/same.gif', $self->image);
     return;
 }

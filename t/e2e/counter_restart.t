@@ -37,6 +37,7 @@ for my $mpm (qw(event worker prefork)) {
     is(scalar(keys %seen), scalar @hits, 'no two got the same value');
     $i->stop;
     is((tool('verify', store($i)))[0], 0, 'the store is whole');
-    is(join('', $i->httpd->unexpected), '', 'nothing unexpected in the error logs');
+    # httpd's own bookkeeping of a child that ended by itself between two restarts.
+    is(join('', $i->httpd->unexpected(qr/AH00546/)), '', 'nothing unexpected in the error logs');
 }
 done_testing;

@@ -21,7 +21,7 @@ struct admin {
     const char *today, *yesterday; /* set */
     const char *visitors;          /* hashed, plain or NULL */
     const char *designs, *url, *alt, *lang; /* tag */
-    const char *settings[ADMIN_SETTINGS_MAX]; /* tag: KEY=VALUE */
+    char *settings[ADMIN_SETTINGS_MAX]; /* tag: KEY=VALUE */
     size_t setting_count;
     char **args; /* what is left, count of them */
     size_t count;
@@ -62,6 +62,9 @@ int admin_open(struct admin *a, bool create, struct counter_store **out,
  * configuration's. name has COUNTER_NAME_MAX + 1 bytes. */
 int admin_name(const struct admin *a, struct counter_store *s,
                const char *text, char *name, struct omk_err *err);
+/* The site of HOST or HOST/PAGE, in any case, or NULL. */
+const struct counter_site *admin_site(const struct counter_conf *conf,
+                                      const char *host);
 /* The counter of HOST or HOST/PAGE by the configuration. OMK_ENOENT: nobody's
  * host. */
 int admin_name_of_host(const struct counter_conf *conf, const char *host,

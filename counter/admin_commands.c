@@ -242,7 +242,7 @@ int admin_reset(struct admin *a)
     return EX_OK;
 }
 
-/* --- export --------------------------------------------------------------- */
+/* --- export -------------------------------------------------------------- */
 
 int admin_export(struct admin *a)
 {
@@ -269,7 +269,7 @@ int admin_export(struct admin *a)
     return rc == OMK_OK ? EX_OK : admin_fail(&err);
 }
 
-/* --- verify and compact ---------------------------------------------------- */
+/* --- verify and compact -------------------------------------------------- */
 
 static void print_finding(void *ctx, const char *line)
 {
@@ -400,7 +400,7 @@ int admin_compact(struct admin *a)
     return EX_OK;
 }
 
-/* --- tag ------------------------------------------------------------------ */
+/* --- tag ----------------------------------------------------------------- */
 
 static const struct counter_query_limits *limits_for(const struct admin *a)
 {
@@ -419,7 +419,7 @@ static const struct counter_query_limits *limits_for(const struct admin *a)
             admin_warn(host, "is no counter that the configuration serves; "
                              "Count.cgi will refuse this tag");
         }
-        site = counter_conf_site(&a->conf, host);
+        site = admin_site(&a->conf, host);
         return site ? &site->limits : &counter_site_default.limits;
     }
     return &counter_site_default.limits;
@@ -440,7 +440,8 @@ int admin_tag(struct admin *a)
     int rc;
 
     counter_effects_path(a->conf.effects);
-    if (counter_tag(&t, a->settings, a->setting_count, &r, &err) != OMK_OK) {
+    if (counter_tag(&t, (const char *const *)a->settings, a->setting_count, &r,
+                    &err) != OMK_OK) {
         return admin_fail(&err);
     }
     if (a->json) {

@@ -184,27 +184,32 @@ enum counter_visitor_mode admin_visitors(const struct admin *a)
 
 /* --- names ---------------------------------------------------------------- */
 
+const struct counter_site *admin_site(const struct counter_conf *conf,
+                                      const char *host)
+{
+    char lower[COUNTER_DF_MAX + 1];
+    size_t len = strcspn(host, "/");
+
+    if (len >= sizeof lower) {
+        return NULL;
+    }
+    for (size_t i = 0; i < len; i++) {
+        lower[i] = (char)(host[i] >= 'A' && host[i] <= 'Z' ? host[i] + 32
+                                                           : host[i]);
+    }
+    lower[len] = '\0';
+    return counter_conf_site(conf, lower);
+}
+
 int admin_name_of_host(const struct counter_conf *conf, const char *host,
                        char *name, struct omk_err *err)
 {
-    char lower[COUNTER_DF_MAX + 1];
-    const struct counter_site *site;
-    size_t len = strcspn(host, "/");
+    const struct counter_site *site = admin_site(conf, host);
 
-    if (len < sizeof lower) {
-        for (size_t i = 0; i < len; i++) {
-            lower[i] = (char)(host[i] >= 'A' && host[i] <= 'Z' ? host[i] + 32
-                                                               : host[i]);
-        }
-        lower[len] = '\0';
-        site = counter_conf_site(conf, lower);
-        if (site) {
-            return counter_site_df(conf->sites, site, host, name,
-                                   COUNTER_NAME_MAX + 1, err);
-        }
-    }
-    return omk_fail(err, OMK_ENOENT, host,
-                    "is no host of the configuration's");
+    return site ? counter_site_df(conf->sites, site, host, name,
+                                  COUNTER_NAME_MAX + 1, err)
+                : omk_fail(err, OMK_ENOENT, host,
+                           "is no host of the configuration's");
 }
 
 int admin_name(const struct admin *a, struct counter_store *s,

@@ -155,7 +155,7 @@ static int read_directory(DIR *d, const char *path,
     return rc;
 }
 
-/* --- standard input ------------------------------------------------------- */
+/* --- standard input ------------------------------------------------------ */
 
 static int read_input(const struct counter_files *to)
 {
@@ -183,7 +183,8 @@ static int read_input(const struct counter_files *to)
             continue;
         }
         if (n < 0 || file.len > COUNTER_FILES_MAX) {
-            rc = problem(to, file.path, n < 0 ? strerror(errno) : "is too long");
+            rc = problem(to, file.path,
+                         n < 0 ? strerror(errno) : "is too long");
             free(data);
             return rc;
         }
@@ -199,7 +200,7 @@ static int read_input(const struct counter_files *to)
     return rc;
 }
 
-/* --- any ------------------------------------------------------------------ */
+/* --- any ----------------------------------------------------------------- */
 
 int counter_files_read(const char *path, const struct counter_files *to)
 {

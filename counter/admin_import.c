@@ -51,7 +51,7 @@ static int file_problem(struct import *in, const struct counter_file *f,
     return problem(in, &err);
 }
 
-/* --- reading --------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------- */
 
 static int add(struct import *in, struct counter_entry *e, const char *from)
 {
@@ -72,7 +72,8 @@ static int name_of(const struct import *in, const struct counter_file *f,
 
     if (a->has_conf && len < sizeof host) {
         rc = admin_name_of_host(&a->conf, wanted, name, err);
-        if (rc == OMK_ENOENT && len > 4 && strcmp(wanted + len - 4, ".dat") == 0) {
+        if (rc == OMK_ENOENT && len > 4
+            && strcmp(wanted + len - 4, ".dat") == 0) {
             (void)snprintf(host, sizeof host, "%.*s", (int)len - 4, wanted);
             rc = admin_name_of_host(&a->conf, host, name, err);
         }
@@ -165,7 +166,7 @@ static void told_double(void *ctx, const struct counter_entry *gone,
     }
 }
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------- */
 
 static bool is_same(const struct counter_value *a,
                     const struct counter_value *b)

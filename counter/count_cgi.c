@@ -7,6 +7,7 @@
 #include "conf.h"
 #include "effects.h"
 #include "err.h"
+#include "num.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -160,17 +161,27 @@ static void answer(const struct counter_conf *conf,
     counter_answer(&engine, &request, &heap, response);
 }
 
-/* A body that nobody reads breaks httpd's pipe, and the answer with it. */
+/* A body that nobody reads breaks httpd's pipe, and the answer with it. Not a
+ * byte more than its length: behind it there may be no end (RFC 3875, 4.2). */
 static void skip_body(void)
 {
     const char *length = getenv("CONTENT_LENGTH");
+    uint64_t left;
     char junk[4096];
 
-    if ((!length || strcmp(length, "0") == 0)
-        && !getenv("HTTP_TRANSFER_ENCODING")) {
+    if (!length
+        || omk_num_u64(length, strlen(length), 0, INT64_MAX, &left)
+               != OMK_OK) {
         return;
     }
-    while (read(STDIN_FILENO, junk, sizeof junk) > 0) {
+    while (left > 0) {
+        ssize_t n = read(STDIN_FILENO, junk,
+                         left < sizeof junk ? (size_t)left : sizeof junk);
+
+        if (n <= 0) {
+            return;
+        }
+        left -= (uint64_t)n;
     }
 }
 

@@ -9,7 +9,7 @@
 #include <sysexits.h>
 #include <sys/stat.h>
 
-/* --- options --------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------- */
 
 enum option_id {
     HELP = 1,
@@ -115,7 +115,7 @@ static const struct command commands[] = {
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
-/* --- help ------------------------------------------------------------------- */
+/* --- help ---------------------------------------------------------------- */
 
 static void print_option(const struct option_text *o)
 {
@@ -164,7 +164,7 @@ static int usage(const char *what, const char *text, const char *advice)
     return EX_USAGE;
 }
 
-/* --- taking options ---------------------------------------------------------- */
+/* --- taking options ------------------------------------------------------ */
 
 static int one_of(const char *option, const char *value,
                   const char *const *words, const char *expected, int *out)
@@ -185,14 +185,10 @@ static int add_setting(struct admin *a, const char *key, const char *value)
     if (a->setting_count == ADMIN_SETTINGS_MAX) {
         return usage("--set", "too many of them", "tag");
     }
-    if (!key) {
-        a->settings[a->setting_count++] = value;
-        return EX_OK;
-    }
-    if (asprintf(&setting, "%s=%s", key, value) < 0) {
+    if (asprintf(&setting, "%s%s%s", key, *key ? "=" : "", value) < 0) {
         return admin_no_memory();
     }
-    a->settings[a->setting_count++] = setting; /* the process's */
+    a->settings[a->setting_count++] = setting;
     return EX_OK;
 }
 
@@ -227,7 +223,7 @@ static int take(struct admin *a, const struct option_text *o, char *value)
     case DD:
     case ST:
     case DISPLAY: return add_setting(a, o->name, value);
-    case SET: return add_setting(a, NULL, value);
+    case SET: return add_setting(a, "", value);
     case URL: a->url = value; break;
     case LANGUAGE:
         a->lang = value;
@@ -301,24 +297,32 @@ static int take_all(const struct command *c, struct admin *a, int argc,
     return EX_OK;
 }
 
-static int run(const struct command *c, int argc, char **argv)
+static int run(const struct command *c, struct admin *a)
 {
-    struct admin a = {0};
     struct omk_err err;
-    int rc = take_all(c, &a, argc, argv);
+    int rc;
 
-    if (rc != EX_OK) {
-        return rc < 0 ? EX_OK : rc;
-    }
     if (c->run == admin_tag) { /* it can do without a store */
-        a.store = "";
+        a->store = "";
     }
-    if (admin_configure(&a, &err) != OMK_OK) {
+    if (admin_configure(a, &err) != OMK_OK) {
         rc = admin_fail(&err);
         return rc == EX_DATAERR || err.code == OMK_EBUSY ? EX_CONFIG : rc;
     }
-    rc = c->run(&a);
-    counter_conf_free(&a.conf);
+    rc = c->run(a);
+    counter_conf_free(&a->conf);
+    return rc;
+}
+
+static int take_and_run(const struct command *c, int argc, char **argv)
+{
+    struct admin a = {0};
+    int rc = take_all(c, &a, argc, argv);
+
+    rc = rc == EX_OK ? run(c, &a) : rc < 0 ? EX_OK : rc;
+    while (a.setting_count > 0) {
+        free(a.settings[--a.setting_count]);
+    }
     return rc;
 }
 
@@ -336,7 +340,7 @@ static int dispatch(int argc, char **argv)
     }
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
-            return run(&commands[i], argc - 1, argv + 1);
+            return take_and_run(&commands[i], argc - 1, argv + 1);
         }
     }
     return usage(argv[1], "is no command", "");

@@ -27,6 +27,7 @@ int counter_store_open(const char *path, bool create, unsigned threads,
                        struct counter_store **out, struct omk_err *err)
 {
     struct counter_store *s = calloc(1, sizeof *s);
+    pthread_rwlockattr_t attributes;
     int rc;
 
     if (!s || !(s->path = strdup(path))) {
@@ -36,7 +37,13 @@ int counter_store_open(const char *path, bool create, unsigned threads,
     s->create = create;
     s->alone = threads == 0;
     s->shards = shards_for(threads);
-    pthread_rwlock_init(&s->reopening, NULL);
+    /* Readers come without a pause: one that must change the file waits no
+     * longer than those that are there. */
+    pthread_rwlockattr_init(&attributes);
+    pthread_rwlockattr_setkind_np(
+        &attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&s->reopening, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
     pthread_mutex_init(&s->snapshotting, NULL);
     pthread_mutex_init(&s->creating.mutex, NULL);
     for (unsigned i = 0; i < SHARDS_MAX; i++) {

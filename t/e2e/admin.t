@@ -420,6 +420,7 @@ sub tag {
         '--url', 'https://www.one.example/Count.cgi');
     is($r->{out}, q{<img src="https://www.one.example/Count.cgi?df=one.example|frgb=%23ff0000|ft=1" width="92" }
         . qq{height="22" alt="&quot;&gt;&lt;b&gt;&amp;">\n}, 'escaped');
+    fails(run(@c, qw(--df One.example/shop --md 9)), 65, qr/md: must be 3 to 8/, "a page's, in any case");
     fails(run(@c, qw(--df one.example --md 9)), 65, qr/md: must be 3 to 8/, "the site's own digits");
     fails(run(@c, qw(--df one.example --dd Z)), 66, qr/dd: no such design in/, 'no such design');
     fails(run(@c), 65, qr/df: is required/, 'no df');

@@ -158,6 +158,17 @@ sub by_hand {
     (undef, $out) = run_cgi($program, SERVER_NAME => 'WWW.Example.localhost.');
     like($out, qr/\AStatus: 200/, 'SERVER_NAME in any case, with a dot');
 
+    # Of a body it reads what it is told, and waits for nothing behind it.
+    {
+        local %ENV = (REQUEST_METHOD => 'POST', SERVER_NAME => $www, CONTENT_LENGTH => 9000);
+        my $pid = open3(my $in, my $out, undef, $program);
+        print {$in} 'x' x 9000;
+        $in->flush;
+        like(scalar <$out>, qr/^Status: 405/, 'a body is read to its length');
+        close $in;
+        waitpid $pid, 0;
+    }
+
     # After the answer one process stays to sync for all; httpd may end the
     # script's process group or its pid as soon as it has the answer.
     Omakase::Counter::write_conf($i, Omakase::Counter::counter_conf_text($i, 'CounterSync 30'));

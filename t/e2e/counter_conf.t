@@ -4,7 +4,6 @@
 # handler at addresses of his own.
 use v5.30;
 use warnings;
-use File::Path qw(make_path);
 use File::Temp ();
 use Test::More;
 use Omakase::Client qw(get request);

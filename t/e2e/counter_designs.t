@@ -3,7 +3,6 @@
 # is gone, a broken one leaves the old one in place and says so once.
 use v5.30;
 use warnings;
-use File::Copy qw(copy);
 use File::Path qw(make_path remove_tree);
 use Test::More;
 use Omakase::Client qw(get);

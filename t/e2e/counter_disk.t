@@ -6,7 +6,6 @@
 use v5.30;
 use warnings;
 use Test::More;
-use Omakase::Client qw(get);
 use Omakase::Counter qw($CGI $CGI2 ask cgi_conf count counter_conf instance store tool until_true);
 
 plan skip_all => 'only root can mount a small file system' if $>;

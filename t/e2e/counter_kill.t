@@ -6,7 +6,6 @@
 use v5.30;
 use warnings;
 use Test::More;
-use Time::HiRes qw(sleep);
 use Omakase::Counter qw($CGI $CGI2 cgi_conf count counter_conf instance store tool until_true);
 use Omakase::Load;
 

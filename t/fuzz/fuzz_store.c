@@ -50,7 +50,7 @@ ssize_t getrandom(void *buffer, size_t len, unsigned flags)
     return (ssize_t)len;
 }
 
-/* --- the sound store ---------------------------------------------------------- */
+/* --- the sound store ----------------------------------------------------- */
 
 static void clear_directory(void)
 {
@@ -147,7 +147,7 @@ static void make_sound(void)
     find_records();
 }
 
-/* --- damage --------------------------------------------------------------------- */
+/* --- damage -------------------------------------------------------------- */
 
 struct script {
     size_t size;   /* of the file */
@@ -268,7 +268,7 @@ static void put_file(size_t size)
     (void)close(fd);
 }
 
-/* --- what must hold --------------------------------------------------------------- */
+/* --- what must hold ------------------------------------------------------ */
 
 struct world {
     struct counter_store *s;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- data files of WWW Count ---------------------------------------------- */
+/* --- data files of WWW Count --------------------------------------------- */
 
 #define BYTES(s) s, sizeof s - 1
 
@@ -113,7 +113,7 @@ static void a_long_file_is_none(void **state)
         OMK_ERANGE);
 }
 
-/* --- names and lists ------------------------------------------------------- */
+/* --- names and lists ----------------------------------------------------- */
 
 static void names(void **state)
 {
@@ -218,7 +218,7 @@ static void of_one_name_the_highest_stays(void **state)
     counter_entries_free(&all);
 }
 
-/* --- JSON ------------------------------------------------------------------- */
+/* --- JSON ---------------------------------------------------------------- */
 
 static char *written(const struct counter_json_head *head,
                      const struct counter_entries *all)

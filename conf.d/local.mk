@@ -7,5 +7,6 @@ httpdconf_DATA = \
 	conf.d/httpd/index.conf \
 	conf.d/httpd/modules.conf \
 	conf.d/httpd/omakase.conf \
+	conf.d/httpd/scripts.conf \
 	conf.d/httpd/site.conf \
 	conf.d/httpd/ssi.conf

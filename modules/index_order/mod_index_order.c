@@ -14,6 +14,7 @@
  * 2. In all other cases the names go through httpd as mod_dir does it, less
  *    those that are not there and that nothing else can answer. */
 #include "mod_index_order_map.h"
+#include "mod_index_order_memory.h"
 
 #include "httpd.h"
 #include "http_config.h"
@@ -31,7 +32,7 @@ extern module AP_MODULE_DECLARE_DATA index_order_module;
 APLOG_USE_MODULE(index_order);
 
 /* The manual's order. */
-static const char *const manual[] = {"index.html", "index.htm", "index.shtml",
+static const char *const manual[] = {"index.html", "index.htm",  "index.shtml",
                                      "home.html",  "home.shtml", "default.html",
                                      NULL};
 
@@ -41,6 +42,7 @@ struct index_conf {
     int on;                    /* IndexOrder; off: mod_dir's affair alone */
     apr_array_header_t *names; /* const char *; NULL: unset */
     int by_order;              /* the names are IndexOrder's */
+    int lasting;               /* the names are: not of a request's .htaccess */
     int slash;                 /* DirectorySlash */
     int check_handler;         /* DirectoryCheckHandler */
     int redirect;              /* DirectoryIndexRedirect: 3xx, or 0 */
@@ -81,12 +83,20 @@ static void *merge_dir_conf(apr_pool_t *p, void *outer, void *inner)
     c->on = i->on == UNSET ? o->on : i->on;
     c->names = i->names ? i->names : o->names;
     c->by_order = i->names ? i->by_order : o->by_order;
+    c->lasting = i->names ? i->lasting : o->lasting;
     c->slash = i->slash == UNSET ? o->slash : i->slash;
     c->check_handler =
         i->check_handler == UNSET ? o->check_handler : i->check_handler;
     c->redirect = i->redirect == UNSET ? o->redirect : i->redirect;
     c->fallback = i->fallback ? i->fallback : o->fallback;
     return c;
+}
+
+/* In .htaccess httpd reads only what AllowOverride allows. */
+static void new_names(cmd_parms *cmd, struct index_conf *c)
+{
+    c->names = apr_array_make(cmd->pool, 6, sizeof(const char *));
+    c->lasting = (cmd->override & (RSRC_CONF | ACCESS_CONF)) != 0;
 }
 
 static void add_name(struct index_conf *c, const char *name)
@@ -103,7 +113,7 @@ static const char *set_order(cmd_parms *cmd, void *conf, int argc,
         return "IndexOrder: say 'manual', file names, 'disabled' or 'off'";
     }
     if (!c->names || !c->by_order) {
-        c->names = apr_array_make(cmd->pool, 6, sizeof(const char *));
+        new_names(cmd, c);
         c->by_order = 1;
     }
     c->on = 1;
@@ -142,7 +152,7 @@ static const char *set_index(cmd_parms *cmd, void *conf, const char *args)
         return NULL;
     }
     if (!c->names) {
-        c->names = apr_array_make(cmd->pool, 6, sizeof(const char *));
+        new_names(cmd, c);
     }
     if (strcasecmp(word, "disabled") == 0 && !*args) {
         apr_array_clear(c->names);
@@ -197,8 +207,7 @@ static const char *set_redirect(cmd_parms *cmd, void *conf, const char *arg)
 static const char *set_fallback(cmd_parms *cmd, void *conf, const char *arg)
 {
     if (!ap_find_linked_module("mod_dir.c")) {
-        return apr_psprintf(cmd->pool,
-                            "%s: needs mod_dir, which is not loaded",
+        return apr_psprintf(cmd->pool, "%s: needs mod_dir, which is not loaded",
                             cmd->cmd->name);
     }
     ((struct index_conf *)conf)->fallback =
@@ -286,7 +295,8 @@ static const struct index_map *trustworthy(request_rec *r,
 {
     apr_size_t n = r->filename ? strlen(r->filename) : 0;
 
-    return state_of(r) && state_of(r)->walked && n > 0 && r->filename[n - 1] == '/'
+    return state_of(r) && state_of(r)->walked && n > 0
+                   && r->filename[n - 1] == '/'
                    && !(c->fallback && *c->fallback) && index_map_only_files(r)
                ? map_of(r)
                : NULL;
@@ -325,13 +335,22 @@ static void open_place(struct place *place, request_rec *r,
     memcpy(place->path, r->filename, place->length);
 }
 
+/* DOUBTFUL where a look at name says nothing, else ABSENT. */
+static enum look can_look(const struct place *place, request_rec *r,
+                          const char *name)
+{
+    return is_plain(name) && !index_map_may_catch(place->map, r, name)
+               ? ABSENT
+               : DOUBTFUL;
+}
+
 /* What is there under name: after it path and info are that file's. Symbolic
  * links are doubtful: httpd has rules for them. */
 static enum look look_at(struct place *place, request_rec *r, const char *name)
 {
     apr_status_t rv;
 
-    if (!is_plain(name) || index_map_may_catch(place->map, r, name)) {
+    if (can_look(place, r, name) == DOUBTFUL) {
         return DOUBTFUL;
     }
     apr_cpystrn(place->path + place->length, name, place->room);
@@ -364,19 +383,40 @@ static int same_conf(request_rec *r, char *uri, char *path)
     return same;
 }
 
-/* The first name that is there, or NULL when that cannot be told by looking. */
-static const char *first_there(request_rec *r, const struct index_conf *c,
-                               struct place *place)
+/* From the first name on that is not known to be absent: the first that is
+ * there; its number, or -1 when that cannot be told by looking. */
+static int first_there(request_rec *r, const struct index_conf *c,
+                       struct place *place, int known)
 {
     for (int i = 0; i < c->names->nelts; i++) {
         const char *name = APR_ARRAY_IDX(c->names, i, const char *);
-        enum look look = look_at(place, r, name);
+        enum look look =
+            i < known ? can_look(place, r, name) : look_at(place, r, name);
 
         if (look != ABSENT) {
-            return look == REGULAR ? name : NULL;
+            return look == REGULAR ? i : -1;
         }
     }
-    return NULL;
+    return -1;
+}
+
+/* The same with the help of the last look, if nothing has come to the
+ * directory or gone since then. */
+static const char *look_for_index(request_rec *r, const struct index_conf *c,
+                                  struct place *place)
+{
+    const void *list = c->lasting ? c->names : NULL;
+    int known = index_memory_known(r, list);
+    int found = first_there(r, c, place, known);
+
+    if (known > 0 && found != known) {
+        found = first_there(r, c, place, 0);
+    }
+    if (found < 0) {
+        return NULL;
+    }
+    index_memory_note(r, list, found);
+    return APR_ARRAY_IDX(c->names, found, const char *);
 }
 
 /* Before the types are found: the directory becomes its index where that is
@@ -396,7 +436,7 @@ static int become_index(request_rec *r)
         return DECLINED;
     }
     open_place(&place, r, map, c);
-    name = first_there(r, c, &place);
+    name = look_for_index(r, c, &place);
     uri = name ? apr_pstrcat(r->pool, r->uri, name, NULL) : NULL;
     if (uri && same_conf(r, uri, place.path)) {
         ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, r,
@@ -421,12 +461,12 @@ static int add_slash(request_rec *r, const struct index_conf *c)
             && apr_table_get(r->subprocess_env, "redirect-carefully"))) {
         return DECLINED;
     }
-    apr_table_setn(r->headers_out, "Location",
-                   ap_construct_url(r->pool,
-                                    apr_pstrcat(r->pool,
-                                                ap_escape_uri(r->pool, r->uri),
-                                                "/", query, NULL),
-                                    r));
+    apr_table_setn(
+        r->headers_out, "Location",
+        ap_construct_url(r->pool,
+                         apr_pstrcat(r->pool, ap_escape_uri(r->pool, r->uri),
+                                     "/", query, NULL),
+                         r));
     return HTTP_MOVED_PERMANENTLY;
 }
 
@@ -444,7 +484,8 @@ static int taken_over(request_rec *r, const struct index_conf *c)
     return 1;
 }
 
-/* True when a subrequest for name would find nothing, and nothing against it. */
+/* True when a subrequest for name would find nothing, and nothing against it.
+ */
 static int not_there(struct place *place, request_rec *r, const char *name)
 {
     return place->map && look_at(place, r, name) == ABSENT
@@ -631,10 +672,10 @@ static void register_hooks(apr_pool_t *p)
 }
 
 module AP_MODULE_DECLARE_DATA index_order_module = {STANDARD20_MODULE_STUFF,
-                                  create_dir_conf,
-                                  merge_dir_conf,
-                                  NULL,
-                                  NULL,
-                                  commands,
-                                  register_hooks,
-                                  AP_MODULE_FLAG_NONE};
+                                                    create_dir_conf,
+                                                    merge_dir_conf,
+                                                    NULL,
+                                                    NULL,
+                                                    commands,
+                                                    register_hooks,
+                                                    AP_MODULE_FLAG_NONE};

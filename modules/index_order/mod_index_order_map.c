@@ -10,15 +10,30 @@
 /* Modules whose hooks in the way of a request have been read (httpd 2.4) and
  * do one of these: nothing to a file's mapping; what the tables below tell; the
  * same on a directory and on the file chosen in it. */
-static const char *const reviewed[] = {
-    "core.c",           "http_core.c",           "mod_access_compat.c",
-    "mod_alias.c",      "mod_auth_basic.c",      "mod_authn_core.c",
-    "mod_authn_file.c", "mod_authz_core.c",      "mod_authz_groupfile.c",
-    "mod_authz_host.c", "mod_authz_user.c",      "mod_counter.c",
-    "mod_dir.c",        "mod_env.c",             "mod_headers.c",
-    "mod_include.c",    "mod_index_order.c",     "mod_mime.c",
-    "mod_negotiation.c", "mod_proxy.c",          "mod_rewrite.c",
-    "mod_setenvif.c",   "mod_ssl.c",             NULL};
+static const char *const reviewed[] = {"core.c",
+                                       "http_core.c",
+                                       "mod_access_compat.c",
+                                       "mod_alias.c",
+                                       "mod_auth_basic.c",
+                                       "mod_authn_core.c",
+                                       "mod_authn_file.c",
+                                       "mod_authz_core.c",
+                                       "mod_authz_groupfile.c",
+                                       "mod_authz_host.c",
+                                       "mod_authz_user.c",
+                                       "mod_counter.c",
+                                       "mod_dir.c",
+                                       "mod_env.c",
+                                       "mod_headers.c",
+                                       "mod_include.c",
+                                       "mod_index_order.c",
+                                       "mod_mime.c",
+                                       "mod_negotiation.c",
+                                       "mod_proxy.c",
+                                       "mod_rewrite.c",
+                                       "mod_setenvif.c",
+                                       "mod_ssl.c",
+                                       NULL};
 
 /* Set in index_map_init, before there are children; read-only from then on. */
 static int all_reviewed;
@@ -91,14 +106,21 @@ static int hooks_reviewed(void)
            && hook_reviewed(ap_hook_get_fixups());
 }
 
-/* Sections whose directives are of a directory, file or address. */
+/* Sections whose directives are of a directory, file or address. <IfModule> and
+ * its like are none: what stands in them is of the level around. */
 static int is_section(const char *directive)
 {
-    static const char *const sections[] = {"<Directory", "<Location", "<Files",
-                                           "<If", "<Limit", "<Proxy", NULL};
+    static const char *const begin[] = {"<Directory", "<Location", "<Files",
+                                        "<Limit", "<Proxy"};
+    static const char *const whole[] = {"<If", "<ElseIf", "<Else"};
 
-    for (int i = 0; sections[i]; i++) {
-        if (strncasecmp(directive, sections[i], strlen(sections[i])) == 0) {
+    for (size_t i = 0; i < sizeof begin / sizeof *begin; i++) {
+        if (strncasecmp(directive, begin[i], strlen(begin[i])) == 0) {
+            return 1;
+        }
+    }
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        if (strcasecmp(directive, whole[i]) == 0) {
             return 1;
         }
     }

@@ -26,5 +26,6 @@ for my $n (1 .. 300) {
 }
 $grown = rss_anon_kib($i) - $before;
 cmp_ok($grown, '<', 256, "1,200 connections: grown by $grown KiB from $before");
-is(join('', $i->httpd->unexpected), '', 'nothing unexpected in the error logs');
+# One child of few threads on purpose.
+is(join('', $i->httpd->unexpected(qr{AH00484})), '', 'nothing unexpected in the error logs');
 done_testing;

@@ -34,6 +34,7 @@ for my $mpm (qw(event worker prefork)) {
     beside_mod_dir($mpm);
 }
 sees_changes_at_once();
+sees_changes_of_settled_directories();
 directives();
 without_mod_dir();
 refused_configurations();
@@ -143,6 +144,11 @@ ScriptAlias "/cgi-bin/" "$out/cgi-bin/"
 Redirect 307 "/re/index.html" "http://redirected.localhost/"
 RedirectMatch 410 "^/rm/home\\.html\$"
 Redirect 307 "/below/sub" "/elsewhere"
+<IfModule alias_module>
+    <IfVersion >= 2.4>
+        Alias "/im/index.html" "$out/aliased.html"
+    </IfVersion>
+</IfModule>
 CONF
         location => <<'CONF',
 <Location "/loc/index.html">
@@ -513,12 +519,12 @@ sub filters_and_variables {
 }
 
 sub of_hosts {
-    file("$_/default.html") for qw(al am sa re rm below dirs/x loc slash both handled named order rw f r e ns px);
+    file("$_/default.html") for qw(al am sa re rm im below dirs/x loc slash both handled named order rw f r e ns px);
     file("$_/real.html", "real\n") for qw(rw ns);
     file('order/other.html');
     file("$out/sub/x.html");
     file("$_/x.txt") for qw(al0 loc0);
-    my %of = (alias => [qw(al am sa re rm below dirs/sub dirs/x cgi-bin six)],
+    my %of = (alias => [qw(al am sa re rm im below dirs/sub dirs/x cgi-bin six)],
         location => [qw(loc slash both handled named order six)], locred => [qw(re six)],
         rewritten => [qw(rw ns f r e six)], matched => ['six'], proxied => [qw(px six)],
         headers => ['six'], ifs => ['six']);
@@ -808,6 +814,64 @@ sub sees_changes_at_once {
     return;
 }
 
+# Also in a directory that the child has in memory since nothing has changed in
+# it for a while.
+sub sees_changes_of_settled_directories {
+    my %change = (
+        comes => [sub { file("$_[0]/index.html") }, 'index.html'],
+        linked => [sub { link "$web/$_[0]/default.html", "$web/$_[0]/home.html" or die $! }, 'default.html'],
+        symlinked => [sub { symlink 'home.shtml', "$web/$_[0]/index.htm" or die $! }, 'home.shtml'],
+        renamed => [sub { rename "$web/$_[0]/default.html", "$web/$_[0]/home.html" or die $! }, 'default.html'],
+        moved_in => [sub { rename "$web/first/index.htm", "$web/$_[0]/index.htm" or die $! }, 'index.htm'],
+        goes => [sub { unlink "$web/$_[0]/$_" or die $! for 'home.shtml', 'default.html' }, '404'],
+        goes_one => [sub { unlink "$web/$_[0]/home.shtml" or die $! }, 'default.html'],
+        another_directory => [sub { rename "$web/$_[0]", "$web/settled/old" and rename "$web/settled/new", "$web/$_[0]" or die $! }, 'index.html'],
+        a_directory => [sub { mkdir "$web/$_[0]/index.html" or die $! }, '301'],
+        nothing => [sub { utime 1, 1, "$web/$_[0]" or die $! }, 'home.shtml'],
+    );
+    my $one = "StartServers 1\nMinSpareServers 1\nMaxSpareServers 1\nMaxRequestWorkers 1\n";
+    my $i = start('own', 'prefork', "${one}MaxKeepAliveRequests 0\nIndexOrder manual\nLogLevel index_order:trace2", module => 1);
+    for my $case (keys %change) {
+        file("settled/$case/$_", "$_\n") for 'home.shtml', 'default.html';
+    }
+    file('settled/new/index.html', "index.html\n");
+    my $ask = sub { my $r = get($i, 'plain.localhost', "/settled/$_[0]/"); $r->{status} == 200 ? $r->{content} =~ s{\A(?:.*/)?(.*)\n\z}{$1}sr : $r->{status} };
+    my ($end, %remembered) = time + 15;
+    while (keys %remembered < keys %change && time < $end) {
+        for my $case (grep { !$remembered{$_} } keys %change) {
+            $ask->($case);
+            my $before = logged($i, 'from memory');
+            $ask->($case);
+            $remembered{$case} = 1 if logged($i, 'from memory') > $before;
+        }
+        sleep 0.1;
+    }
+    my $type = qx{stat -f -c %T '$web'};
+    SKIP: {
+        skip "directories on $type are not remembered", 1 if !%remembered && $type !~ /ext|xfs|btrfs|tmpfs/;
+        is(keys %remembered, keys %change, 'settled directories are remembered');
+    }
+    for my $case (sort keys %change) {
+        my ($do, $want) = @{$change{$case}};
+        is($ask->($case), 'home.shtml', "settled: $case: home.shtml before");
+        $do->("settled/$case");
+        is($ask->($case), $want, "P2, P3: settled: $case: $want at once");
+    }
+    rename "$web/settled/moved_in/index.htm", "$web/first/index.htm" or die $!;
+    # Two changes within one tick of the file system's clock, and a look between
+    # (a tick is milliseconds on kernels before 6.13, which this is for).
+    my $http = connection($i);
+    my $bad = 0;
+    for my $n (1 .. 300) {
+        file("tick/$n/home.shtml", "late\n");
+        $bad++ if body_of($http, "/tick/$n/") ne "late\n";
+        file("tick/$n/index.html", "early\n");
+        $bad++ if body_of($http, "/tick/$n/") ne "early\n";
+    }
+    is($bad, 0, 'P2: 600 changes within a tick of the clock, each seen at once');
+    return;
+}
+
 # --- with modules of others -----------------------------------------------------
 
 # A module that may do anything on the way: every name goes through httpd.
@@ -897,20 +961,32 @@ sub memory_is_flat {
     my $one = "StartServers 1\nMinSpareServers 1\nMaxSpareServers 1\nMaxRequestWorkers 1\nMaxKeepAliveRequests 0\n";
     my $i = start('own', 'prefork', "${one}IndexOrder manual", module => 1);
     my ($child) = $i->httpd->children;
-    my $http = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $i->httpd->port) or die $!;
+    my $http = connection($i);
     my $ask = sub {
-        for my $path (map { ('/six/', '/mv2/', '/empty/', '/first/') } 1 .. $_[0] / 4) {
-            print {$http} "GET $path HTTP/1.1\r\nHost: plain.localhost\r\n\r\n";
-            my ($length, $line, $body) = 0;
-            $length = $line =~ /^Content-Length: (\d+)/i ? $1 : $length while defined($line = <$http>) && $line ne "\r\n";
-            read $http, $body, $length;
-        }
+        body_of($http, $_) for map { ('/six/', '/mv2/', '/empty/', '/first/') } 1 .. $_[0] / 4;
         return rss_anon_kib($child);
     };
     my $before = $ask->(4000);
     my $grown = $ask->(8000) - $before;
     cmp_ok($grown, '<', 64, "memory: 8000 requests of one connection, $grown KiB more");
     return;
+}
+
+sub connection {
+    my ($i) = @_;
+    return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $i->httpd->port) // die "connect: $!";
+}
+
+# One request of a connection that is kept.
+sub body_of {
+    my ($http, $path) = @_;
+    my ($length, $line, $body) = 0;
+    print {$http} "GET $path HTTP/1.1\r\nHost: plain.localhost\r\n\r\n";
+    while (defined($line = <$http>) && $line ne "\r\n") {
+        $length = $1 if $line =~ /^Content-Length: (\d+)/i;
+    }
+    read $http, $body, $length;
+    return $body;
 }
 
 sub rss_anon_kib {

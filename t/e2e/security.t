@@ -16,7 +16,7 @@ my %tree = (
 );
 my $web = "$tree{'ab-cdftp'}/web";
 my $ran = "$i->{root}/var/counter/ran"; # where httpd's user may write
-# Its text may be seen, as any file's; its output, ran42, stands nowhere in it.
+# Its output, ran42, stands nowhere in it.
 my $script = "#!/bin/sh\ntouch $ran\nprintf 'Content-Type: text/plain\\n\\n'\necho ran\$((40 + 2))\n";
 
 # Directory => its .htaccess. In each lie a script and an SSI page that tries
@@ -58,6 +58,7 @@ $i->start;
 nothing_runs();
 link_rules();
 files_of_access();
+sources_stay_closed();
 what_customers_can();
 methods();
 my @odd = $i->httpd->unexpected(qr/AH00037|AH01797|AH01630|AH01276|AH0137[123]|AH01374|not allowed here|Invalid command|unable to include|unknown directive|unexecutable|OMK\d{4}|AH00026|AH00682/i);
@@ -135,6 +136,18 @@ sub files_of_access {
         my $r = get($i, $www, $file);
         is($r->{status}, 403, "$file is not served");
         unlike($r->{content}, qr/secret|mine: nothing/, "$file: not a word of it");
+    }
+    return;
+}
+
+# No wrapper, no pool: nothing runs, and nothing is shown.
+sub sources_stay_closed {
+    $i->put('ab-cdftp', "web/src/x.$_", "#!/bin/sh\n# secret\n", 0755) for qw(cgi pl php);
+    for my $ext (qw(cgi pl php)) {
+        my $r = get($i, $www, "/src/x.$ext");
+        is($r->{status}, 403, "the source of x.$ext is not shown");
+        unlike($r->{content}, qr/secret/, "x.$ext: not a word of it");
+        is(get($i, $www, "/src/y.$ext")->{status}, 404, "P6: y.$ext is not there: 404");
     }
     return;
 }

@@ -16,7 +16,7 @@ for my $mpm (qw(event worker prefork)) {
     # Children that end by themselves all the time as well.
     my $i = instance(mpm => $mpm, conf => "MaxConnectionsPerChild 100\n");
     $i->start;
-    my $load = Omakase::Load->start($i, clients => 8, host => $www,
+    my $load = Omakase::Load->start($i, clients => 8, host => $www, again => 3,
         target => "$CGI?df=$www|st=1|format=json");
     my %pids = map { $_ => 1 } $i->httpd->children;
     my $done = 0;

@@ -908,8 +908,8 @@ sub product {
         $i->put('ab-cdftp', "web/$_/$_", "$_\n") for @MANUAL;
         $i->put('ab-cdftp', "web/all/$_", "$_\n") for @MANUAL;
         $i->put('ab-cdftp', 'web/upper/INDEX.HTML', "upper\n");
-        $i->put('ab-cdftp', 'web/php/.htaccess', "DirectoryIndex index.php index.html\n");
-        $i->put('ab-cdftp', "web/php/$_", "$_\n") for 'index.php', 'index.html';
+        $i->put('ab-cdftp', 'web/own/.htaccess', "DirectoryIndex start.html index.html\n");
+        $i->put('ab-cdftp', "web/own/$_", "$_\n") for 'start.html', 'index.html';
         $i->put('ab-cdftp', 'web/listed/.htaccess', "Options +Indexes\n");
         $i->put('ab-cdftp', 'web/listed/file.txt', "file\n");
         $i->put('ab-cdftp', 'web/shut/index.html', "shut\n", 0000);
@@ -923,7 +923,7 @@ sub product {
         is(get($i, $www, '/all/')->{status}, 404, "P3: $mpm, conf.d: none is left");
         like(get($i, $www, '/all/', 'Accept-Language' => 'ja')->{content}, qr/lang="ja"/, 'P6: with the page of errors.conf');
         is(get($i, $www, '/upper/')->{status}, 404, "P4: $mpm, conf.d: INDEX.HTML is no index");
-        is(get($i, $www, '/php/')->{content}, "index.php\n", "P3: $mpm, conf.d: a customer's DirectoryIndex");
+        is(get($i, $www, "/own/")->{content}, "start.html\n", "P3: $mpm, conf.d: a customer's DirectoryIndex");
         like(get($i, $www, '/listed/')->{content}, qr/file\.txt/, "P3: $mpm, conf.d: a customer's Options +Indexes");
         is(get($i, $www, '/all')->{headers}{location}, "http://$www:" . $i->httpd->port . '/all/', "$mpm, conf.d: the slash");
         SKIP: {

@@ -546,7 +546,7 @@ sub answer {
     my $r = request($i, $method, "$case->{host}.localhost", $path, $body, %{$headers // {}});
     my $log = $case->{host} eq 'proxied' ? '' : log_line($i, $before);
     delete $r->{headers}{date};
-    my $content = $case->{volatile} ? '' : $r->{content};
+    my $content = $case->{volatile} ? '' : $r->{content} // '';
     # httpd counts a program's bytes when they come early enough.
     delete @{$r->{headers}}{qw(content-length transfer-encoding)}
         if $case->{volatile} || $log =~ / cgi-script / || $content =~ /REMOTE_PORT/;

@@ -249,7 +249,7 @@ static const char *note_directive(cmd_parms *cmd, void *dir, const char *args)
 
 static int config_error(server_rec *s, const char *what)
 {
-    ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "OMK0201: php_pool: %s:%d: %s",
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "OMK0211: php_pool: %s:%d: %s",
                  s->defn_name ? s->defn_name : "httpd.conf",
                  s->defn_line_number, what);
     return !OK;
@@ -416,7 +416,7 @@ static int guard(request_rec *r)
     }
     if (r->proxyreq ? !(q && q->by_server)
                     : names_proxy(r->handler) && !set_by_server(r, c)) {
-        return refuse(r, "OMK0202", who_aimed(r, target),
+        return refuse(r, "OMK0212", who_aimed(r, target),
                       apr_psprintf(r->pool,
                                    "aims at '%s': only the server's "
                                    "configuration may name a proxy",
@@ -425,7 +425,7 @@ static int guard(request_rec *r)
     if (c->fcgi
         && (r->proxyreq || names_proxy(r->handler)
             || strcmp(r->handler, HANDLER) == 0)) {
-        return refuse(r, "OMK0203", c->fcgi,
+        return refuse(r, "OMK0213", c->fcgi,
                       "only the server's configuration may set what a FastCGI "
                       "server is told");
     }
@@ -514,7 +514,7 @@ static int fixup_directory(request_rec *r)
 
 static int not_found(request_rec *r, const char *what)
 {
-    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "OMK0205: php_pool: %s: %s",
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "OMK0215: php_pool: %s: %s",
                   r->filename, what);
     return HTTP_NOT_FOUND;
 }
@@ -529,7 +529,7 @@ static int to_pool(request_rec *r)
     if (!c->socket) {
         /* Not DECLINED: the source would be sent. */
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      "OMK0204: php_pool: %s: this host has no PHPPool",
+                      "OMK0214: php_pool: %s: this host has no PHPPool",
                       r->filename);
         return HTTP_FORBIDDEN;
     }

@@ -54,7 +54,7 @@ limits();
 gone();
 restarts();
 is(join('', $i->httpd->unexpected(
-    qr/OMK0204|AH02454|AH01079|AH01071.*(?:PHP message|Access to the script)|AH01075.*|AH01067|AH01630.*\.user\.ini/,
+    qr/OMK0214|AH02454|AH01079|AH01071.*(?:PHP message|Access to the script)|AH01075.*|AH01067|AH01630.*\.user\.ini/,
     qr/^$|^\[[^]]*\]  \[pool small\] pid |^script_filename = |^\[0x/)), '', # where a slow script hangs
     'nothing unexpected in the error logs');
 is(join('', $i->php->unexpected(qr/reached max_children|\[pool small\] child \d+.*(?:terminating|executing too slow|exited on signal 15)/)), '', "nothing in php-fpm's");
@@ -122,7 +122,7 @@ sub not_scripts {
     my $r = get($i, $static, '/dump.php');
     is($r->{status}, 403, 'a site without a pool: refused');
     unlike($r->{content}, qr/json_encode/, 'and the source not shown');
-    like($i->httpd->tail("$tree3/log/error.log"), qr/OMK0204: .*dump\.php: this host has no PHPPool/, 'and logged');
+    like($i->httpd->tail("$tree3/log/error.log"), qr/OMK0214: .*dump\.php: this host has no PHPPool/, 'and logged');
     return;
 }
 

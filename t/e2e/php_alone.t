@@ -96,13 +96,13 @@ EOT
 # Configurations that would not do what they say.
 sub refused {
     my @refused = (
-        ['no mod_proxy_fcgi', [grep { !/fcgi/ } @MODULES], $US, "PHPPool /run/a.sock\n", qr/OMK0201: php_pool: .*PHPPool needs mod_proxy and mod_proxy_fcgi/],
+        ['no mod_proxy_fcgi', [grep { !/fcgi/ } @MODULES], $US, "PHPPool /run/a.sock\n", qr/OMK0211: php_pool: .*PHPPool needs mod_proxy and mod_proxy_fcgi/],
         ['loaded before mod_proxy', [grep { !/proxy/ } @MODULES], $US . join('',
             map {qq{LoadModule ${_}_module "\${HTTPD_MODULES}/mod_$_.so"\n}} qw(proxy proxy_fcgi)), "PHPPool /run/a.sock\n",
-            qr/OMK0201: php_pool: .*load mod_php_pool after mod_proxy/],
+            qr/OMK0211: php_pool: .*load mod_php_pool after mod_proxy/],
         ['the guard, loaded before mod_proxy', [grep { !/proxy/ } @MODULES],
             qq{${US}LoadModule proxy_module "\${HTTPD_MODULES}/mod_proxy.so"\n}, "PHPPoolGuard on\n",
-            qr/OMK0201: php_pool: .*load mod_php_pool after mod_proxy/],
+            qr/OMK0211: php_pool: .*load mod_php_pool after mod_proxy/],
         (map { ["PHPPool $_->[0]", \@MODULES, $US, "PHPPool $_->[1]\n", qr/PHPPool: '.*' is not a socket's path/] }
             ['with a bar', '"/run/a|fcgi://b"'], ['with a tab', "\"/run/a\tb\""], ['with a query', '/run/a?b'],
             ['with an escape', '/run/a%41'], ['too long', '/run/' . 'x' x 120]),
@@ -119,7 +119,7 @@ sub refused {
         my ($ok, $out) = $i->httpd->check;
         # What post_config finds, -t does not run.
         my @c = ("timeout", 20, map { quotemeta } $i->httpd->command);
-        $out .= qx{@c 2>&1} . $i->httpd->log_text if $ok && $why =~ /OMK0201/;
+        $out .= qx{@c 2>&1} . $i->httpd->log_text if $ok && $why =~ /OMK0211/;
         like($out, $why, "refused: $name");
     }
     @MODULES = @all;
@@ -136,7 +136,7 @@ sub man_page {
     ok(-s $page, 'the man page is installed') or return;
     my $text = do { local (@ARGV, $/) = $page; <> };
     like($text, qr/^\.Ss $_\n.*?^\.Ic $_ /ms, "and has $_ with its syntax") for qw(PHPPool PHPPoolGuard);
-    like($text, qr/^\.It OMK020$_\n/m, "and OMK020$_") for 1 .. 5;
+    like($text, qr/^\.It OMK021$_\n/m, "and OMK021$_") for 1 .. 5;
     SKIP: {
         skip 'no mandoc here', 1 if !grep { -x "$_/mandoc" } split /:/, $ENV{PATH};
         is(scalar qx{mandoc -T lint -W warning '$page' 2>&1}, '', 'mandoc has nothing against it');

@@ -184,7 +184,7 @@ EOT
     variable($i, $tree, $stock, "$set_up, $mpm", $_) for @variables;
     spellings($i, $tree, "$set_up, $mpm") if !$stock;
     cached($i, $tree, $theirs) if $stock;
-    my @lines = $i->httpd->unexpected(qr/OMK020[23]|AH01071|AH01630.*\.htaccess|AH00124|AH10187|AH10244|unable to include "read/);
+    my @lines = $i->httpd->unexpected(qr/OMK021[23]|AH01071|AH01630.*\.htaccess|AH00124|AH10187|AH10244|unable to include "read/);
     diag @lines if @lines;
     ok($i->stop, "$set_up, $mpm: stops");
     remove_tree($root);
@@ -250,9 +250,9 @@ sub attack {
     my $new = substr log_of($i, $tree), $before;
     return if !defined $a->{named};
     is($r->{status}, $a->{name} eq 'SSI' ? 200 : $a->{name} =~ /\AErrorDocument/ ? 404 : 403, "$name: refused");
-    my @said = grep {/OMK020[23]/} split /\n/, $new;
+    my @said = grep {/OMK021[23]/} split /\n/, $new;
     is(scalar @said, 1, "$name: one line") or diag $new;
-    my ($id, $where) = $a->{named} =~ /FCGI/ ? ('OMK0203', '') : ('OMK0202', 'aims at');
+    my ($id, $where) = $a->{named} =~ /FCGI/ ? ('OMK0213', '') : ('OMK0212', 'aims at');
     like($said[0] // '', qr{$id: php_pool: \Q$tree\E/web/$a->{dir}/\.htaccess:\d+: $a->{named}: $where}, "$name: names file and directive");
     return;
 }
@@ -348,7 +348,7 @@ EOT
     is(get($i, $evil, '/op/run.html')->{content}, '20001', "the operator's SetHandler");
     $i->put('evil', 'web/op/.htaccess', "SetHandler \"proxy:unix:$own|fcgi://localhost/x\"\n");
     is(get($i, $evil, '/op/run.html')->{status}, 403, "a customer's in its place is");
-    like(log_of($i, $tree), qr{OMK0202: php_pool: \Q$tree\E/web/op/\.htaccess:1: SetHandler: }, 'and named');
+    like(log_of($i, $tree), qr{OMK0212: php_pool: \Q$tree\E/web/op/\.htaccess:1: SetHandler: }, 'and named');
     ok($i->stop, 'stops');
     return;
 }

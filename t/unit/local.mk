@@ -95,6 +95,30 @@ t_unit_golden_t_LDADD = $(IMAGE_UNIT_LIBS)
 EXTRA_t_unit_golden_t_DEPENDENCIES = $(IMAGE_UNIT_NEEDS)
 endif
 
+# The program omakase's cores.
+if BUILD_PROVISION
+PROVISION_UNIT_LIBS = libprovision.la $(UNIT_LIBS) $(PROVISION_LIBS)
+PROVISION_UNIT_CFLAGS = $(UNIT_CFLAGS) $(PROVISION_CFLAGS)
+
+UNIT_TESTS += t/unit/names.t
+t_unit_names_t_SOURCES = t/unit/names.c
+t_unit_names_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_names_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_names_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/node.t
+t_unit_node_t_SOURCES = t/unit/node.c
+t_unit_node_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_node_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_node_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/customer.t
+t_unit_customer_t_SOURCES = t/unit/customer.c
+t_unit_customer_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_customer_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_customer_t_LDADD = $(PROVISION_UNIT_LIBS)
+endif
+
 # After a change that is meant: look at what git shows to have changed.
 golden: all t/unit/golden.t
 	$(MKDIR_P) $(srcdir)/t/golden

@@ -15,8 +15,10 @@ libprovision_la_CPPFLAGS = $(PROVISION_CPPFLAGS)
 libprovision_la_CFLAGS = $(CORE_CFLAGS) $(PROVISION_CFLAGS)
 libprovision_la_LIBADD =
 libprovision_la_SOURCES = \
+	provision/account.c provision/account.h \
 	provision/conf.c provision/conf.h \
 	provision/customer.c provision/customer.h \
 	provision/names.c provision/names.h \
 	provision/node.c provision/node.h \
-	provision/scan.c provision/scan.h
+	provision/scan.c provision/scan.h \
+	provision/tool.c provision/tool.h

@@ -117,6 +117,12 @@ t_unit_customer_t_SOURCES = t/unit/customer.c
 t_unit_customer_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
 t_unit_customer_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_customer_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/account.t
+t_unit_account_t_SOURCES = t/unit/account.c
+t_unit_account_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_account_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_account_t_LDADD = $(PROVISION_UNIT_LIBS)
 endif
 
 # After a change that is meant: look at what git shows to have changed.

@@ -2,6 +2,7 @@
  * and is skipped without. */
 #include "account.h"
 #include "cmocka_first.h"
+#include "customers.h"
 #include "err.h"
 #include "node.h"
 #include "tool.h"
@@ -17,7 +18,6 @@
 
 static apr_pool_t *pool;
 static char dir[64];
-static struct omk_node node;
 
 static const char *in_dir(const char *name)
 {
@@ -195,9 +195,7 @@ static void made_and_deleted(void **state)
     struct omk_err err = {0};
 
     (void)state;
-    if (geteuid() != 0) {
-        skip();
-    }
+    NEED_ROOT();
     if (omk_account_create(a, "bob", &got, &err)) {
         fail_msg("%s: %s", err.where, err.text);
     }
@@ -227,9 +225,7 @@ static void a_uid_is_never_given_twice(void **state)
     struct omk_err err;
 
     (void)state;
-    if (geteuid() != 0) {
-        skip();
-    }
+    NEED_ROOT();
     assert_int_equal(omk_account_create(load(), "bob", &got, &err), OMK_OK);
     assert_int_equal(omk_account_remove(load(), "bob", &err), OMK_OK);
     assert_int_equal(omk_account_create(load(), "carol", &got, &err), OMK_OK);
@@ -246,9 +242,7 @@ static void a_group_of_its_name_stops_it_in_useradds_words(void **state)
     struct omk_err err;
 
     (void)state;
-    if (geteuid() != 0) {
-        skip();
-    }
+    NEED_ROOT();
     assert_int_equal(omk_account_create(load(), "some", &got, &err),
                      OMK_EDENIED);
     assert_string_equal(err.where, "/usr/sbin/useradd");

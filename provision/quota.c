@@ -196,13 +196,17 @@ const char *omk_quota_describe(enum omk_quota_driver driver)
     static const char *const words[] = {
         [OMK_QUOTA_NONE] =
             "nothing keeps web quotas here, usage is only counted; turn on "
-            "user quotas (mount option usrquota, or mke2fs -O quota) or "
-            "`btrfs quota enable`, or mount a file system of that size at "
-            "the customer's web/",
-        [OMK_QUOTA_PROJECT] = "project quota: what is in web/",
-        [OMK_QUOTA_BTRFS] = "btrfs quota group: what is in web/",
+            "user quotas (mount option usrquota; ext4 also `tune2fs -O "
+            "quota`) or `btrfs quota enable`, or mount a file system of that "
+            "size at the customer's web/",
+        [OMK_QUOTA_PROJECT] =
+            "project quota on web/ (a CGI program that sets out to can leave "
+            "it; user quotas would hold)",
+        [OMK_QUOTA_BTRFS] =
+            "btrfs quota group on web/ (a CGI program that sets out to can "
+            "leave it by a subvolume of its own)",
         [OMK_QUOTA_OWN_FS] = "a file system of its own at web/",
-        [OMK_QUOTA_USER] = "user quota: all files of the customer's user",
+        [OMK_QUOTA_USER] = "user quota on all files of the customer's user",
     };
 
     return words[driver];

@@ -13,8 +13,10 @@ struct omk_node;
 
 enum omk_quota_driver {
     OMK_QUOTA_NONE,    /* counted, not kept */
-    OMK_QUOTA_PROJECT, /* ext4, xfs: web/ is a project */
-    OMK_QUOTA_BTRFS,   /* web/ is a subvolume with a quota group */
+    OMK_QUOTA_PROJECT, /* ext4, xfs: web/ is a project; the owner of a file
+                        * may change its project */
+    OMK_QUOTA_BTRFS,   /* web/ is a subvolume with a quota group; a user may
+                        * make a subvolume, with a group of its own */
     OMK_QUOTA_OWN_FS,  /* a file system is mounted at web/ */
     OMK_QUOTA_USER     /* ext4, xfs, …: all that is the customer's */
 };

@@ -275,7 +275,8 @@ static const struct {
     unsigned size_mb;
     enum omk_quota_driver driver;
 } kernels[] = {
-    {"mkfs.ext4 -q -O quota -E quotatype=usrquota", "", 100, OMK_QUOTA_USER},
+    {"mkfs.ext4 -q -O quota -E quotatype=usrquota", "usrquota", 100,
+     OMK_QUOTA_USER},
     {"mkfs.ext4 -q -O quota,project -E quotatype=prjquota", "prjquota", 100,
      OMK_QUOTA_PROJECT},
     {"mkfs.xfs -q", "uquota", 320, OMK_QUOTA_USER},
@@ -306,7 +307,8 @@ static void kernel_quota(const char *name, size_t i)
     set_quota(&alice, 8 * MB);
     set_quota(&bob, 0);
     assert_int_equal(driver("alice"), kernels[i].driver);
-    assert_in_range(web_usage("alice"), MB, MB + 100000);
+    /* xfs gives a growing file more than it has yet */
+    assert_in_range(web_usage("alice"), MB, 2 * MB + 100000);
     the_quota_holds();
     set_quota(&alice, 0);
     assert_true(as(ALICE, write_megabytes,

@@ -18,8 +18,9 @@ struct counter_effects {
     unsigned abi;
 
     /* Applies q's effects to the digits (NULL: none, an image alone) and
-     * gives a new canvas, whose pixels are malloc'd. OMK_EINVAL, OMK_ERANGE,
-     * OMK_ENOENT, OMK_ENOMEM. */
+     * gives a new canvas, whose pixels are malloc'd; doc/counter-query.md has
+     * their order. OMK_EINVAL, OMK_ERANGE (refused before memory is taken),
+     * OMK_ENOENT (no such picture), OMK_EIO, OMK_ENOMEM. */
     int (*apply)(const struct counter_canvas *digits,
                  const struct counter_query *q, const char *images_dir,
                  struct counter_canvas *out, struct omk_err *err);

@@ -45,3 +45,16 @@ count-cgi-at: libcounter.la libomakase.la
 	  $(CFLAGS) -DCOUNTER_CONF='"$(CONF)"' $(AM_LDFLAGS) -o $(OUT) \
 	  $(srcdir)/counter/count_cgi.c $(COUNT_CGI_LIBS)
 .PHONY: count-cgi-at
+
+# Loaded by the first image that needs it: see counter/effects.h.
+if BUILD_COUNTER
+pkglib_LTLIBRARIES += counter_effects.la
+endif
+counter_effects_la_SOURCES = \
+	counter/canvas.h counter/effects.h counter/render.h \
+	counter/effects_gd.c \
+	counter/picture.c counter/picture.h
+counter_effects_la_CFLAGS = $(CORE_CFLAGS) $(GD_CFLAGS)
+counter_effects_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
+	-export-symbols-regex '^counter_effects_gd$$'
+counter_effects_la_LIBADD = libomakase.la $(GD_LIBS)

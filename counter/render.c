@@ -16,12 +16,31 @@ static const char type_gif[] = "image/gif", type_png[] = "image/png",
 
 /* --- the text in glyphs ------------------------------------------------ */
 
+enum {
+    CELL = COUNTER_FONT_WIDTH + 1,
+    CAPTION_HEIGHT = COUNTER_FONT_HEIGHT + 2,
+};
+
 struct line {
     const struct counter_glyph *glyphs[sizeof((struct counter_text *)0)->s];
     size_t n;
     size_t bits;
     unsigned width, height;
+    const char *caption; /* NULL: none */
 };
+
+/* Makes room for a line in small letters below the digits. */
+static void set_caption(const struct counter_text *text, struct line *line)
+{
+    line->caption = NULL;
+    if (line->n && text->caption[0]) {
+        unsigned width = (unsigned)strlen(text->caption) * CELL + 1;
+
+        line->caption = text->caption;
+        line->width = width > line->width ? width : line->width;
+        line->height += CAPTION_HEIGHT;
+    }
+}
 
 static int set_line(const struct counter_design *d,
                     const struct counter_text *text, struct line *line,
@@ -50,6 +69,7 @@ static int set_line(const struct counter_design *d,
         line->bits += glyph->bits;
         line->width += glyph->width;
     }
+    set_caption(text, line);
     return line->width <= COUNTER_SIDE_MAX
                ? OMK_OK
                : omk_fail(err, OMK_ERANGE, "dd",
@@ -78,6 +98,58 @@ static int join_line(const struct counter_design *d, const struct line *line,
     return rc;
 }
 
+static void draw_char(struct counter_canvas *c, unsigned x, unsigned y,
+                      char ch, uint8_t ink)
+{
+    const uint8_t *rows =
+        counter_font[ch >= ' ' && ch <= '~' ? ch - ' ' : '?' - ' '];
+
+    for (unsigned row = 0; row < COUNTER_FONT_HEIGHT; row++) {
+        for (unsigned col = 0; col < COUNTER_FONT_WIDTH; col++) {
+            if (rows[row] >> (COUNTER_FONT_WIDTH - 1 - col) & 1) {
+                c->pixels[(size_t)(y + row) * c->width + x + col] = ink;
+            }
+        }
+    }
+}
+
+/* The colour that stands out most from another. */
+static uint8_t opposite(const struct counter_palette *p, uint8_t color)
+{
+    int most = -1;
+    uint8_t found = color;
+
+    for (unsigned i = 0; i < p->n; i++) {
+        int off = 0;
+
+        for (unsigned k = 0; k < 3; k++) {
+            off += abs(p->rgb[i][k] - p->rgb[color][k]);
+        }
+        if ((int)i != p->transparent && off > most) {
+            most = off;
+            found = (uint8_t)i;
+        }
+    }
+    return found;
+}
+
+static void draw_caption(struct counter_canvas *c, const char *caption,
+                         unsigned y)
+{
+    uint8_t ink = opposite(&c->palette, c->pixels[0]);
+
+    for (size_t i = 0; caption[i]; i++) {
+        draw_char(c, 1 + (unsigned)i * CELL, y + 1, caption[i], ink);
+    }
+}
+
+/* The colour in the middle of the left edge is the ground, the design's own
+ * border is not. */
+static uint8_t ground(const struct counter_design *d, const struct line *line)
+{
+    return d->pixels[(size_t)(d->height / 2) * d->width + line->glyphs[0]->x];
+}
+
 static int draw_line(const struct counter_design *d, const struct line *line,
                      struct counter_canvas *c)
 {
@@ -90,10 +162,14 @@ static int draw_line(const struct counter_design *d, const struct line *line,
     if (!c->pixels) {
         return OMK_ENOMEM;
     }
+    if (line->caption) {
+        memset(c->pixels, ground(d, line), (size_t)c->width * c->height);
+        draw_caption(c, line->caption, d->height);
+    }
     for (size_t i = 0; i < line->n; i++) {
         const struct counter_glyph *glyph = line->glyphs[i];
 
-        for (unsigned y = 0; y < c->height; y++) {
+        for (unsigned y = 0; y < d->height; y++) {
             memcpy(c->pixels + (size_t)y * c->width + x,
                    d->pixels + (size_t)y * d->width + glyph->x, glyph->width);
         }
@@ -165,6 +241,12 @@ static void title_of(const struct counter_text *text, char *title, size_t size)
     (void)snprintf(title, size, "%.*s", (int)text->len, text->s);
 }
 
+/* A picture that is not there is the query's fault, as other names are. */
+static int asked_wrongly(int rc)
+{
+    return rc == OMK_ENOENT ? OMK_EINVAL : rc;
+}
+
 static int draw_with_effects(const struct counter_design *d,
                              const struct counter_query *q,
                              const struct line *line, const char *images_dir,
@@ -178,7 +260,8 @@ static int draw_with_effects(const struct counter_design *d,
         rc = omk_fail(err, OMK_ENOMEM, "", "out of memory");
     }
     if (rc == OMK_OK) {
-        rc = effects->apply(line->n ? &digits : NULL, q, images_dir, out, err);
+        rc = asked_wrongly(effects->apply(line->n ? &digits : NULL, q,
+                                          images_dir, out, err));
     }
     free(digits.pixels);
     return rc;
@@ -250,7 +333,7 @@ int counter_render(const struct counter_design *d,
     if (rc != OMK_OK) {
         return rc;
     }
-    if (q->format != COUNTER_GIF || has_effects(q)) {
+    if (q->format != COUNTER_GIF || line.caption || has_effects(q)) {
         return render_canvas(d, q, text, &line, images_dir, a, out, err);
     }
     rc = join_line(d, &line, a, out);
@@ -284,9 +367,10 @@ int counter_render_size(const struct counter_design *d,
     digits.width = line.width;
     digits.height = line.height;
     rc = counter_effects(&effects, err);
-    return rc == OMK_OK ? effects->size(line.n ? &digits : NULL, q,
-                                        images_dir, width, height, err)
-                        : rc;
+    return rc == OMK_OK
+               ? asked_wrongly(effects->size(line.n ? &digits : NULL, q,
+                                             images_dir, width, height, err))
+               : rc;
 }
 
 /* --- images that need no design ---------------------------------------- */
@@ -334,26 +418,11 @@ int counter_render_blank(enum counter_format format,
 }
 
 enum {
-    CELL = COUNTER_FONT_WIDTH + 1,
     MARGIN = 4, /* border and room */
     MESSAGE_MAX = (600 - 2 * MARGIN) / CELL,
 };
 
 enum { PAPER, INK, EDGE };
-
-static void draw_char(struct counter_canvas *c, unsigned x, unsigned y, char ch)
-{
-    const uint8_t *rows =
-        counter_font[ch >= ' ' && ch <= '~' ? ch - ' ' : '?' - ' '];
-
-    for (unsigned row = 0; row < COUNTER_FONT_HEIGHT; row++) {
-        for (unsigned col = 0; col < COUNTER_FONT_WIDTH; col++) {
-            if (rows[row] >> (COUNTER_FONT_WIDTH - 1 - col) & 1) {
-                c->pixels[(size_t)(y + row) * c->width + x + col] = INK;
-            }
-        }
-    }
-}
 
 static void draw_edge(struct counter_canvas *c)
 {
@@ -391,7 +460,7 @@ int counter_render_message(enum counter_format format, const char *line,
     c.height = COUNTER_FONT_HEIGHT + 2 * MARGIN;
     draw_edge(&c);
     for (size_t i = 0; i < len; i++) {
-        draw_char(&c, MARGIN + (unsigned)i * CELL, MARGIN, text[i]);
+        draw_char(&c, MARGIN + (unsigned)i * CELL, MARGIN, text[i], INK);
     }
     if (format != COUNTER_PNG && format != COUNTER_SVG) {
         format = COUNTER_GIF;

@@ -21,8 +21,8 @@ struct counter_image {
     unsigned width, height; /* pixels */
 };
 
-/* Draws text in design d as q asks (format GIF, PNG or SVG; frame, colours,
- * rotation, scale, image). Plain GIF is joined from ready-made rows; all else
+/* Draws text, and its caption below, in design d as q asks (format GIF, PNG or
+ * SVG; frame, colours, rotation, scale, image). Plain GIF is joined from ready-made rows; all else
  * goes through the effects, which are loaded (dlopen) at their first use.
  * images_dir holds the files that q->image may name. OMK_EINVAL, OMK_ERANGE:
  * the query asks for what cannot be drawn (a glyph that the design lacks, a

@@ -62,6 +62,13 @@ static int read_input(GifFileType *gif, GifByteType *to, int want)
     return (int)n;
 }
 
+static bool input_is_empty(const GifFileType *gif)
+{
+    const struct input *in = gif->UserData;
+
+    return in->left == 0;
+}
+
 static int broken(const GifFileType *gif, struct omk_err *err)
 {
     const char *why = GifErrorString(gif->Error);
@@ -206,6 +213,9 @@ static int read_records(GifFileType *gif, struct picture *pic,
         int rc;
 
         if (DGifGetRecordType(gif, &type) != GIF_OK) {
+            if (pic->pixels && input_is_empty(gif)) {
+                break; /* without a trailer, as some programs wrote it */
+            }
             return broken(gif, err);
         }
         if (type == TERMINATE_RECORD_TYPE) {

@@ -81,12 +81,34 @@ static int background(const struct counter_canvas *c)
     return most;
 }
 
+/* The rows that have a colour, so that the many colours of a large picture do
+ * not each take a walk through all of it. */
+struct rows {
+    unsigned first[256], end[256]; /* end 0: nowhere */
+};
+
+static void find_rows(const struct counter_canvas *c, struct rows *rows)
+{
+    const uint8_t *p = c->pixels;
+
+    memset(rows, 0, sizeof *rows);
+    for (unsigned y = 0; y < c->height; y++) {
+        for (unsigned x = 0; x < c->width; x++, p++) {
+            if (!rows->end[*p]) {
+                rows->first[*p] = y;
+            }
+            rows->end[*p] = y + 1;
+        }
+    }
+}
+
 static void print_color(struct out *o, const struct counter_canvas *c,
-                        unsigned color)
+                        const struct rows *rows, unsigned color)
 {
     bool open = false;
 
-    for (unsigned y = 0; y < c->height; y++) {
+    for (unsigned y = rows->first[color];
+         y < rows->end[color] && o->len <= BYTES_MAX; y++) {
         for (unsigned x = 0, n; x < c->width; x += n) {
             n = run(c, x, y);
             if (c->pixels[(size_t)y * c->width + x] != color) {
@@ -111,7 +133,9 @@ static void write_svg(struct out *o, const struct counter_canvas *c,
                       const char *title)
 {
     int ground = background(c);
+    struct rows rows;
 
+    find_rows(c, &rows);
     print(o,
           "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%u\" "
           "height=\"%u\" viewBox=\"0 0 %u %u\" role=\"img\" "
@@ -129,7 +153,7 @@ static void write_svg(struct out *o, const struct counter_canvas *c,
     }
     for (unsigned i = 0; i < c->palette.n && o->len <= BYTES_MAX; i++) {
         if ((int)i != ground && (int)i != c->palette.transparent) {
-            print_color(o, c, i);
+            print_color(o, c, &rows, i);
         }
     }
     print(o, "</svg>\n");

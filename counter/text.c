@@ -48,6 +48,7 @@ void counter_text_number(const struct counter_query *q, uint64_t n,
                          struct counter_text *out)
 {
     out->len = 0;
+    out->caption[0] = '\0';
     put_number(out, n, q->pad && !q->comma ? q->md : 1);
     if (q->comma) {
         struct counter_text plain = *out;
@@ -62,6 +63,7 @@ void counter_text_lit(const struct counter_query *q, struct counter_text *out)
     size_t len = strlen(q->lit);
 
     out->len = 0;
+    out->caption[0] = '\0';
     if (q->comma && strspn(q->lit, "0123456789") == len) {
         put_grouped(out, q->lit, len);
     }
@@ -179,8 +181,11 @@ static void put_countdown(const struct counter_query *q, time_t now,
 void counter_text_moment(const struct counter_query *q, time_t now,
                          struct counter_text *out)
 {
+    struct counter_text below;
     struct tm tm;
 
+    counter_text_caption(q, now, &below);
+    (void)snprintf(out->caption, sizeof out->caption, "%.63s", below.s);
     out->len = 0;
     out->s[0] = '\0';
     if (q->display == COUNTER_SHOW_COUNTDOWN) {
@@ -214,6 +219,7 @@ void counter_text_caption(const struct counter_query *q, time_t now,
 
     out->len = 0;
     out->s[0] = '\0';
+    out->caption[0] = '\0';
     if (!q->sfd || q->display != COUNTER_SHOW_COUNTDOWN
         || !wall_clock(q, from, &tm)) {
         return;

@@ -12,6 +12,7 @@
 struct counter_text {
     char s[96];
     size_t len;
+    char caption[64]; /* a line in small letters below; "" for none */
 };
 
 /* A number by md, pad and comma: padded with zeros to q->md characters; a
@@ -30,7 +31,7 @@ void counter_text_lit(const struct counter_query *q, struct counter_text *out);
  *   date       "11-25-2026", two digits for month and day, four for the year
  *   countdown  "12D:3H:0M:59S", unpadded; with sdhms=F "12". A target in the
  *              past makes each part negative ("-12D:-3H:0M:-59S"), as pages
- *              know it. */
+ *              know it; with sfd, its caption is set too. */
 void counter_text_moment(const struct counter_query *q, time_t now,
                          struct counter_text *out);
 

@@ -13,7 +13,7 @@ PROVISION_CPPFLAGS = -I$(srcdir)/provision $(AM_CPPFLAGS) \
 	-DOMAKASE_MARIADBD='"$(MARIADBD)"'
 libprovision_la_CPPFLAGS = $(PROVISION_CPPFLAGS)
 libprovision_la_CFLAGS = $(CORE_CFLAGS) $(PROVISION_CFLAGS)
-libprovision_la_LIBADD =
+libprovision_la_LIBADD = $(ACL_LIBS)
 libprovision_la_SOURCES = \
 	provision/apply.c provision/apply.h \
 	provision/audit.c provision/audit.h \
@@ -29,11 +29,18 @@ libprovision_la_SOURCES = \
 	provision/render_httpd.c provision/render_php.c \
 	provision/run.c provision/run.h \
 	provision/status.c provision/status.h \
+	provision/account.c provision/account.h \
+	provision/btrfs.c provision/btrfs.h \
 	provision/conf.c provision/conf.h \
 	provision/customer.c provision/customer.h \
 	provision/names.c provision/names.h \
 	provision/node.c provision/node.h \
-	provision/scan.c provision/scan.h
+	provision/quota.c provision/quota.h \
+	provision/scan.c provision/scan.h \
+	provision/tool.c provision/tool.h \
+	provision/tree.c provision/tree.h \
+	provision/usage.c provision/usage.h \
+	provision/walk.c provision/walk.h
 
 if BUILD_PROVISION
 sbin_PROGRAMS += provision/omakase

@@ -36,14 +36,14 @@ SAMPLE_SITES = \
 	share/site/style.css \
 	share/site2/index.htm
 EXTRA_DIST += $(SAMPLE_SITES)
-install-data-local: install-sample-sites
+install-data-local: install-sample-sites install-designs
 install-sample-sites:
 	@for f in $(SAMPLE_SITES); do \
 	  to="$(DESTDIR)$(pkgdatadir)/$${f#share/}"; \
 	  $(MKDIR_P) "$${to%/*}" && \
 	  $(INSTALL_DATA) "$(srcdir)/$$f" "$$to" || exit 1; \
 	done
-uninstall-local: uninstall-sample-sites
+uninstall-local: uninstall-sample-sites uninstall-designs
 uninstall-sample-sites:
 	@for f in $(SAMPLE_SITES); do \
 	  rm -f "$(DESTDIR)$(pkgdatadir)/$${f#share/}"; \
@@ -51,21 +51,21 @@ uninstall-sample-sites:
 .PHONY: install-sample-sites uninstall-sample-sites
 
 # The five designs, drawn by a program.
+if BUILD_COUNTER
 DESIGN_STRIPS = \
 	share/designs/A/strip.gif \
 	share/designs/B/strip.gif \
 	share/designs/C/strip.gif \
 	share/designs/D/strip.gif \
 	share/designs/E/strip.gif
-if BUILD_COUNTER
 noinst_PROGRAMS += share/designs/mkdesigns
+else
+DESIGN_STRIPS =
+endif
 share_designs_mkdesigns_SOURCES = share/designs/mkdesigns.c
 share_designs_mkdesigns_CFLAGS = $(CORE_CFLAGS)
 share_designs_mkdesigns_LDADD = libcounter.la
-all-local: $(DESIGN_STRIPS)
-install-data-local: install-designs
-uninstall-local: uninstall-designs
-endif
+noinst_DATA = $(DESIGN_STRIPS)
 CLEANFILES += $(DESIGN_STRIPS)
 $(DESIGN_STRIPS): share/designs/mkdesigns$(EXEEXT)
 	$(AM_V_GEN)d=$@ && d=$${d%/*} && $(MKDIR_P) $$d && \
@@ -75,6 +75,8 @@ install-designs: $(DESIGN_STRIPS)
 	  to="$(DESTDIR)$(pkgdatadir)/$${f#share/}"; \
 	  $(MKDIR_P) "$${to%/*}" && $(INSTALL_DATA) "$$f" "$$to" || exit 1; \
 	done
+# For the operator's pictures (image=).
+	@test -z "$(DESIGN_STRIPS)" || $(MKDIR_P) "$(DESTDIR)$(pkgdatadir)/images"
 uninstall-designs:
 	@for f in $(DESIGN_STRIPS); do \
 	  rm -f "$(DESTDIR)$(pkgdatadir)/$${f#share/}"; \

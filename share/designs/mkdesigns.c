@@ -13,9 +13,9 @@
 #include <string.h>
 
 enum {
-    PX = 64,      /* units a pixel */
-    SAMPLES = 8,  /* a pixel and direction */
-    WIDTH = 15,   /* the widest tile */
+    PX = 64,     /* units a pixel */
+    SAMPLES = 8, /* a pixel and direction */
+    WIDTH = 15,  /* the widest tile */
     HEIGHT = 20,
     FULL = SAMPLES * SAMPLES,
 };
@@ -42,8 +42,8 @@ struct shape {
     size_t n;
     int radius;
     enum pen pen;
-    int slant; /* units to the right for PX up; the foot of y = slant_at stays */
-    int slant_at;
+    int slant;    /* units to the right for PX up */
+    int slant_at; /* the y that stays */
 };
 
 /* --- shapes ------------------------------------------------------------ */
@@ -613,12 +613,12 @@ static const struct {
     struct stop stops[10]; /* between two of them, colours blend */
 } designs[] = {
     {'A', 20, 15, 9, 15, 9, 11, 15, draw_a,
-     {{0, {4, 14, 8}},
-      {3, {10, 44, 20}},
-      {5, {10, 92, 34}},
-      {9, {24, 214, 70}},
-      {A_LIT, {176, 255, 168}},
-      {A_TOP, {46, 58, 50}},
+     {{0, {0, 0, 0}},
+      {3, {0, 48, 0}},
+      {6, {0, 132, 0}},
+      {9, {0, 255, 0}},
+      {A_LIT, {170, 255, 170}},
+      {A_TOP, {40, 48, 44}},
       {A_BOTTOM, {22, 30, 25}}}},
     {'B', 20, 15, 9, 15, 9, 10, 0, draw_b,
      {{0, {10, 9, 8}},
@@ -627,10 +627,10 @@ static const struct {
     {'C', 20, 15, 9, 15, 9, 10, 0, draw_c,
      {{0, {0, 0, 0}}, {7, {146, 146, 150}}, {C_RAMP - 1, {255, 255, 255}}}},
     {'D', 13, 9, 6, 15, 6, 8, 0, draw_d,
-     {{D_GROUND, {0, 8, 2}},
-      {D_GHOST, {10, 46, 18}},
-      {D_GLOW, {16, 122, 40}},
-      {D_LIT, {72, 255, 96}}}},
+     {{D_GROUND, {0, 0, 0}},
+      {D_GHOST, {0, 46, 0}},
+      {D_GLOW, {0, 124, 0}},
+      {D_LIT, {0, 255, 0}}}},
     {'E', 9, 6, 6, 7, 6, 6, 0, draw_e, {{0, {255, 255, 255}}, {1, {0, 0, 0}}}},
 };
 

@@ -31,4 +31,10 @@ t_fuzz_fuzz_conf_t_SOURCES = t/fuzz/fuzz_conf.c $(FUZZ_MAIN)
 t_fuzz_fuzz_conf_t_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/conf"'
 t_fuzz_fuzz_conf_t_LDFLAGS = $(FUZZ_LDFLAGS)
 t_fuzz_fuzz_conf_t_LDADD = libcounter.la libomakase.la $(SODIUM_LIBS)
+
+FUZZ_TARGETS += t/fuzz/fuzz_strip.t
+t_fuzz_fuzz_strip_t_SOURCES = t/fuzz/fuzz_strip.c $(FUZZ_MAIN)
+t_fuzz_fuzz_strip_t_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/strip"'
+t_fuzz_fuzz_strip_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_strip_t_LDADD = libcounter.la libomakase.la $(GIF_LIBS)
 endif

@@ -46,6 +46,53 @@ UNIT_TESTS += t/unit/conf.t
 t_unit_conf_t_SOURCES = t/unit/conf.c
 t_unit_conf_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_conf_t_LDADD = $(COUNTER_UNIT_LIBS)
+
+# Images; BUILDDIR is where the designs and the effects have been built.
+IMAGE_UNIT_CPPFLAGS = $(AM_CPPFLAGS) -DBUILDDIR='"$(abs_builddir)"'
+IMAGE_UNIT_LIBS = $(COUNTER_UNIT_LIBS) $(GD_LIBS) $(GIF_LIBS)
+IMAGE_UNIT_NEEDS = counter_effects.la $(DESIGN_STRIPS)
+PICTURES = t/unit/pictures.c t/unit/pictures.h
+
+UNIT_TESTS += t/unit/gif.t
+t_unit_gif_t_SOURCES = t/unit/gif.c $(PICTURES)
+t_unit_gif_t_CPPFLAGS = $(IMAGE_UNIT_CPPFLAGS)
+t_unit_gif_t_CFLAGS = $(UNIT_CFLAGS) $(GD_CFLAGS)
+t_unit_gif_t_LDADD = $(IMAGE_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/strip.t
+t_unit_strip_t_SOURCES = t/unit/strip.c $(PICTURES)
+t_unit_strip_t_CPPFLAGS = $(IMAGE_UNIT_CPPFLAGS)
+t_unit_strip_t_CFLAGS = $(UNIT_CFLAGS) $(GD_CFLAGS)
+t_unit_strip_t_LDADD = $(IMAGE_UNIT_LIBS)
+EXTRA_t_unit_strip_t_DEPENDENCIES = $(IMAGE_UNIT_NEEDS)
+
+UNIT_TESTS += t/unit/design.t
+t_unit_design_t_SOURCES = t/unit/design.c $(PICTURES)
+t_unit_design_t_CPPFLAGS = $(IMAGE_UNIT_CPPFLAGS)
+t_unit_design_t_CFLAGS = $(UNIT_CFLAGS) $(GD_CFLAGS)
+t_unit_design_t_LDADD = $(IMAGE_UNIT_LIBS) -lpthread
+
+UNIT_TESTS += t/unit/effects.t
+t_unit_effects_t_SOURCES = t/unit/effects.c $(PICTURES)
+t_unit_effects_t_CPPFLAGS = $(IMAGE_UNIT_CPPFLAGS)
+t_unit_effects_t_CFLAGS = $(UNIT_CFLAGS) $(GD_CFLAGS)
+t_unit_effects_t_LDADD = $(IMAGE_UNIT_LIBS)
+EXTRA_t_unit_effects_t_DEPENDENCIES = $(IMAGE_UNIT_NEEDS)
+
+UNIT_TESTS += t/unit/render.t
+t_unit_render_t_SOURCES = t/unit/render.c $(PICTURES)
+t_unit_render_t_CPPFLAGS = $(IMAGE_UNIT_CPPFLAGS)
+t_unit_render_t_CFLAGS = $(UNIT_CFLAGS) $(GD_CFLAGS)
+t_unit_render_t_LDADD = $(IMAGE_UNIT_LIBS)
+EXTRA_t_unit_render_t_DEPENDENCIES = $(IMAGE_UNIT_NEEDS)
+
+UNIT_TESTS += t/unit/golden.t
+t_unit_golden_t_SOURCES = t/unit/golden.c $(PICTURES)
+t_unit_golden_t_CPPFLAGS = $(IMAGE_UNIT_CPPFLAGS) \
+	-DGOLDEN='"$(abs_srcdir)/t/golden"'
+t_unit_golden_t_CFLAGS = $(UNIT_CFLAGS) $(GD_CFLAGS)
+t_unit_golden_t_LDADD = $(IMAGE_UNIT_LIBS)
+EXTRA_t_unit_golden_t_DEPENDENCIES = $(IMAGE_UNIT_NEEDS)
 endif
 
 # The program omakase's cores.
@@ -70,4 +117,38 @@ t_unit_customer_t_SOURCES = t/unit/customer.c
 t_unit_customer_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
 t_unit_customer_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_customer_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/account.t
+t_unit_account_t_SOURCES = t/unit/account.c $(CUSTOMERS)
+t_unit_account_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_account_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_account_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+# Trees of customers, with processes under their uids.
+CUSTOMERS = t/unit/customers.c t/unit/customers.h
+
+UNIT_TESTS += t/unit/tree.t
+t_unit_tree_t_SOURCES = t/unit/tree.c $(CUSTOMERS)
+t_unit_tree_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_tree_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_tree_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/quota.t
+t_unit_quota_t_SOURCES = t/unit/quota.c $(CUSTOMERS)
+t_unit_quota_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_quota_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_quota_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/usage.t
+t_unit_usage_t_SOURCES = t/unit/usage.c $(CUSTOMERS)
+t_unit_usage_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_usage_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_usage_t_LDADD = $(PROVISION_UNIT_LIBS)
 endif
+
+# After a change that is meant: look at what git shows to have changed.
+golden: all t/unit/golden.t
+	$(MKDIR_P) $(srcdir)/t/golden
+	t/unit/golden.t --write
+.PHONY: golden
+EXTRA_DIST += t/golden

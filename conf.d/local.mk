@@ -10,3 +10,7 @@ httpdconf_DATA = \
 	conf.d/httpd/scripts.conf \
 	conf.d/httpd/site.conf \
 	conf.d/httpd/ssi.conf
+
+EXTRA_DIST += $(mariadbconf_DATA)
+mariadbconfdir = $(sysconfdir)/omakase/conf.d/mariadb
+mariadbconf_DATA = conf.d/mariadb/my.cnf conf.d/mariadb/omakase.cnf

@@ -17,6 +17,12 @@ libprovision_la_LIBADD =
 libprovision_la_SOURCES = \
 	provision/conf.c provision/conf.h \
 	provision/customer.c provision/customer.h \
+	provision/database.c provision/database.h \
 	provision/names.c provision/names.h \
 	provision/node.c provision/node.h \
 	provision/scan.c provision/scan.h
+
+EXTRA_DIST += provision/mariadb-init
+if BUILD_PROVISION
+pkglibexec_SCRIPTS += provision/mariadb-init
+endif

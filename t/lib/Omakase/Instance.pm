@@ -19,9 +19,10 @@ use Carp;
 use File::Path qw(make_path remove_tree);
 use File::Temp ();
 use Omakase::Daemon::Httpd;
+use Omakase::Daemon::Mariadb;
 use Scalar::Util qw(refaddr weaken);
 
-my %DAEMONS = (httpd => 'Omakase::Daemon::Httpd');
+my %DAEMONS = (httpd => 'Omakase::Daemon::Httpd', mariadb => 'Omakase::Daemon::Mariadb');
 
 # Temporary instances that are still there. A test's file-scoped one outlives
 # the test into global destruction, where its daemons may be gone before it;
@@ -41,6 +42,7 @@ END {
 # site_conf  further httpd configuration for every site
 # load       further LoadModule lines, before all of conf.d's directives
 # confd      another conf.d
+# databases  true: with MariaDB
 # wrapper    command words before each daemon's own (valgrind, …)
 # env        environment of the daemons, as a hash
 sub new {
@@ -81,6 +83,7 @@ sub daemon {
     return $d // croak "this instance has no $name";
 }
 sub httpd { $_[0]->daemon('httpd') }
+sub mariadb { $_[0]->daemon('mariadb') }
 
 # The user that httpd serves as: www-data when started by root.
 sub web_user { $> == 0 ? 'www-data' : scalar getpwuid $> }
@@ -110,7 +113,7 @@ sub put {
 sub start {
     my ($self) = @_;
     $_->configure for @{$self->{daemons}};
-    for my $d (@{$self->{daemons}}) {
+    for my $d (grep { $_->wanted } @{$self->{daemons}}) {
         $d->start;
         $d->wait_ready;
     }
@@ -126,7 +129,7 @@ sub stop {
     return $ok;
 }
 
-sub running { !grep { !$_->pid } @{$_[0]{daemons}} }
+sub running { !grep { $_->wanted && !$_->pid } @{$_[0]{daemons}} }
 
 # ROOT/addresses: shell variables, for people and for programs.
 sub addresses {

@@ -7,6 +7,7 @@ httpdconf_DATA = \
 	conf.d/httpd/index.conf \
 	conf.d/httpd/modules.conf \
 	conf.d/httpd/omakase.conf \
+	conf.d/httpd/phpmyadmin.conf \
 	conf.d/httpd/scripts.conf \
 	conf.d/httpd/site.conf \
 	conf.d/httpd/ssi.conf
@@ -14,3 +15,10 @@ httpdconf_DATA = \
 EXTRA_DIST += $(mariadbconf_DATA)
 mariadbconfdir = $(sysconfdir)/omakase/conf.d/mariadb
 mariadbconf_DATA = conf.d/mariadb/my.cnf conf.d/mariadb/omakase.cnf
+
+EXTRA_DIST += $(phpmyadminconf_DATA)
+phpmyadminconfdir = $(sysconfdir)/omakase/conf.d/phpmyadmin
+phpmyadminconf_DATA = \
+	conf.d/phpmyadmin/config.inc.php \
+	conf.d/phpmyadmin/pool.conf \
+	conf.d/phpmyadmin/prepend.php

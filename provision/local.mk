@@ -22,7 +22,7 @@ libprovision_la_SOURCES = \
 	provision/node.c provision/node.h \
 	provision/scan.c provision/scan.h
 
-EXTRA_DIST += provision/mariadb-init
+EXTRA_DIST += provision/mariadb-init provision/phpmyadmin-init
 if BUILD_PROVISION
-pkglibexec_SCRIPTS += provision/mariadb-init
+pkglibexec_SCRIPTS += provision/mariadb-init provision/phpmyadmin-init
 endif

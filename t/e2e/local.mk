@@ -39,6 +39,7 @@ E2E_TESTS += t/e2e/with_modules.t
 # MariaDB and phpMyAdmin.
 if BUILD_PROVISION
 E2E_TESTS += t/e2e/database.t
+E2E_TESTS += t/e2e/phpmyadmin.t
 check_PROGRAMS += t/e2e/database_tool
 t_e2e_database_tool_SOURCES = t/e2e/database_tool.c
 t_e2e_database_tool_CPPFLAGS = $(PROVISION_CPPFLAGS)

@@ -20,9 +20,11 @@ use File::Path qw(make_path remove_tree);
 use File::Temp ();
 use Omakase::Daemon::Httpd;
 use Omakase::Daemon::Mariadb;
+use Omakase::Daemon::Phpmyadmin;
 use Scalar::Util qw(refaddr weaken);
 
-my %DAEMONS = (httpd => 'Omakase::Daemon::Httpd', mariadb => 'Omakase::Daemon::Mariadb');
+my %DAEMONS = (httpd => 'Omakase::Daemon::Httpd', mariadb => 'Omakase::Daemon::Mariadb',
+    phpmyadmin => 'Omakase::Daemon::Phpmyadmin');
 
 # Temporary instances that are still there. A test's file-scoped one outlives
 # the test into global destruction, where its daemons may be gone before it;
@@ -42,7 +44,7 @@ END {
 # site_conf  further httpd configuration for every site
 # load       further LoadModule lines, before all of conf.d's directives
 # confd      another conf.d
-# databases  true: with MariaDB
+# databases  true: with MariaDB and phpMyAdmin
 # wrapper    command words before each daemon's own (valgrind, …)
 # env        environment of the daemons, as a hash
 sub new {

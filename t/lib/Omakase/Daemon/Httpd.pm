@@ -7,6 +7,7 @@ use warnings;
 use parent 'Omakase::Daemon';
 use Carp;
 use IO::Socket::INET;
+use Omakase::Daemon::Phpmyadmin;
 
 sub name {'httpd'}
 sub port { $_[0]{port} }
@@ -33,6 +34,8 @@ sub configure {
         HTTPD_MODULES => $i->layout('httpd_modules'),
         OMAKASE_MPM => $i->{mpm},
     );
+    push @defines, OMAKASE_PHPMYADMIN => Omakase::Daemon::Phpmyadmin->installed
+        if $i->{databases} && Omakase::Daemon::Phpmyadmin->installed;
     push @defines, OMAKASE_USER => $i->web_user, OMAKASE_GROUP => $i->web_user
         if $> == 0;
     my $text = '';

@@ -15,7 +15,8 @@ struct turn {
     const struct counter_alloc *alloc;
     struct counter_response *response;
     struct counter_query q;
-    struct counter_value value; /* of a counter */
+    const struct counter_design *design; /* once it is known */
+    struct counter_value value;          /* of a counter */
     uint32_t day;
 };
 
@@ -27,10 +28,7 @@ uint32_t counter_local_day(int64_t now)
     if (!localtime_r(&t, &local)) {
         return (uint32_t)(now / 86400);
     }
-    return (uint32_t)(timegm(&(struct tm){.tm_year = local.tm_year,
-                                          .tm_mon = local.tm_mon,
-                                          .tm_mday = local.tm_mday})
-                      / 86400);
+    return (uint32_t)((now + local.tm_gmtoff) / 86400);
 }
 
 /* --- bodies ------------------------------------------------------------- */
@@ -82,38 +80,80 @@ static void fail_request(struct turn *t, int status, const char *what,
     }
 }
 
-/* Draws text as q says; what cannot be drawn is the query's fault (400) or the
- * server's (503, and a line in its log). */
-static void draw(struct turn *t, const struct counter_query *q,
-                 const struct counter_text *text)
+/* What cannot be drawn is the query's fault (400) or the server's (503, and a
+ * line in its log). */
+static bool is_drawn(struct turn *t, int rc, const struct omk_err *err)
 {
-    const struct counter_design *design;
-    struct omk_err err = {0};
-    int rc = counter_designs_get(t->engine->designs, q->dd, q->istrip,
-                                 (time_t)t->request->now, &design, &err);
+    if (rc == OMK_EINVAL || rc == OMK_ERANGE) {
+        fail_request(t, 400, err->where, err->text);
+    }
+    else if (rc != OMK_OK) {
+        t->response->log = *err;
+        fail_request(t, 503, "", "this image cannot be drawn");
+    }
+    return rc == OMK_OK;
+}
 
+/* The design that q asks for, kept until the end of the turn; false when the
+ * answer has been given already. */
+static bool take_design(struct turn *t, const struct counter_query *q)
+{
+    struct omk_err err = {0};
+    int rc;
+
+    if (t->design) {
+        return true;
+    }
+    rc = counter_designs_get(t->engine->designs, q->dd, q->istrip,
+                             (time_t)t->request->now, &t->design, &err);
     if (rc == OMK_ENOENT) {
         fail_request(t, 400, "dd", "no such design");
-        return;
+        return false;
     }
     if (rc != OMK_OK) {
         t->response->log = err;
         fail_request(t, 503, "dd", "this design cannot be used");
-        return;
+        return false;
     }
     if (err.code) {
         t->response->log = err; /* its new file is broken, the old one goes on */
     }
-    rc = counter_render(design, q, text, t->engine->images_dir, t->alloc,
-                        &t->response->body, &err);
-    counter_design_put(design);
-    if (rc == OMK_EINVAL || rc == OMK_ERANGE) {
-        fail_request(t, 400, err.where, err.text);
+    return true;
+}
+
+static void draw(struct turn *t, const struct counter_query *q,
+                 const struct counter_text *text)
+{
+    struct omk_err err = {0};
+
+    if (take_design(t, q)) {
+        (void)is_drawn(t,
+                       counter_render(t->design, q, text,
+                                      t->engine->images_dir, t->alloc,
+                                      &t->response->body, &err),
+                       &err);
     }
-    else if (rc != OMK_OK) {
-        t->response->log = err;
-        fail_request(t, 503, "", "this image cannot be drawn");
+}
+
+/* Looks, before anything is counted, whether the number can be drawn: a tag
+ * with a mistake in it counts nothing. */
+static bool can_draw_number(struct turn *t)
+{
+    struct counter_text text;
+    struct omk_err err = {0};
+    unsigned width, height;
+
+    if (!t->q.sh || t->q.format == COUNTER_JSON
+        || t->q.format == COUNTER_TEXT) {
+        return true;
     }
+    counter_text_number(&t->q, t->q.st, &text);
+    return take_design(t, &t->q)
+           && is_drawn(t,
+                       counter_render_size(t->design, &t->q, &text,
+                                           t->engine->images_dir, &width,
+                                           &height, &err),
+                       &err);
 }
 
 static void draw_blank(struct turn *t)
@@ -262,7 +302,7 @@ static bool take_value(struct turn *t, const char *name)
         value_at_start(t);
         return true;
     }
-    if (rc == OMK_ERANGE || rc == OMK_EINVAL) {
+    if (rc == OMK_ERANGE) { /* no place for one more: the only fault of df's */
         fail_request(t, 400, err.where, err.text);
         return false;
     }
@@ -334,7 +374,7 @@ static void show_counter(struct turn *t)
             fail_request(t, 400, err.where, err.text);
             return;
         }
-        if (!take_value(t, name)) {
+        if (!can_draw_number(t) || !take_value(t, name)) {
             return;
         }
     }
@@ -393,13 +433,17 @@ void counter_answer(const struct counter_engine *engine,
         fail_request(&t, 400, err.where, err.text);
         return;
     }
-    if (!is_from_own_page(&t)) {
-        refuse(&t);
-        return;
+    if (is_from_own_page(&t)) {
+        t.day = counter_local_day(request->now);
+        show_asked(&t);
     }
-    t.day = counter_local_day(request->now);
-    show_asked(&t);
-    if (response->status == 200 && t.q.has_expires) {
+    else {
+        refuse(&t);
+    }
+    if (response->status == 200 && !response->refused && t.q.has_expires) {
         response->expires_s = (int)t.q.expires_s;
+    }
+    if (t.design) {
+        counter_design_put(t.design);
     }
 }

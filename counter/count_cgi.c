@@ -6,7 +6,10 @@
 #include "answer.h"
 #include "conf.h"
 #include "effects.h"
+#include "err.h"
+#include "num.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,7 +157,61 @@ static void answer(const struct counter_conf *conf,
         response->status = 503;
         return;
     }
+    counter_designs_once(engine.designs);
     counter_answer(&engine, &request, &heap, response);
+}
+
+/* A body that nobody reads breaks httpd's pipe, and the answer with it. Not a
+ * byte more than its length: behind it there may be no end (RFC 3875, 4.2). */
+static void skip_body(void)
+{
+    const char *length = getenv("CONTENT_LENGTH");
+    uint64_t left;
+    char junk[4096];
+
+    if (!length
+        || omk_num_u64(length, strlen(length), 0, INT64_MAX, &left)
+               != OMK_OK) {
+        return;
+    }
+    while (left > 0) {
+        ssize_t n = read(STDIN_FILENO, junk,
+                         left < sizeof junk ? (size_t)left : sizeof junk);
+
+        if (n <= 0) {
+            return;
+        }
+        left -= (uint64_t)n;
+    }
+}
+
+/* httpd ends a script, by a signal to it or its group, as soon as it has the
+ * whole answer or the visitor went away: a count must be synced all the same.
+ * Before the answer. */
+static void outlive_request(void)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGTERM, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
+}
+
+static void wake(int signal)
+{
+    (void)signal;
+}
+
+static void complain_of_mended(struct counter_store *store, const char *path)
+{
+    unsigned mended = counter_store_mended(store);
+    struct omk_err err;
+
+    if (mended) {
+        (void)omk_fail(&err, OMK_EDAMAGED, path,
+                       "%u damaged copies mended from their twins; check the "
+                       "disk",
+                       mended);
+        complain("OMK0105", &err);
+    }
 }
 
 /* After the answer: httpd and the visitor have all of it. One process a
@@ -167,7 +224,8 @@ static void sync_later(struct counter_store *store, unsigned seconds)
     if (!counter_store_sync_is_mine(store) || fork() != 0) {
         return;
     }
-    (void)setsid(); /* httpd ends the script's group with the request */
+    (void)setsid();
+    (void)signal(SIGTERM, wake); /* at a shutdown it syncs at once */
     (void)nanosleep(&left, NULL);
     (void)counter_store_sync_due(store, &err); /* nobody is there to hear */
 }
@@ -187,8 +245,13 @@ int main(void)
                               "See Count.cgi(8).\n");
         return 64;
     }
+    skip_body();
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
         send_plain(405);
+        return 0;
+    }
+    if (getenv("PATH_INFO") && *getenv("PATH_INFO")) {
+        send_plain(404); /* its own URL alone, as with mod_counter */
         return 0;
     }
     if (counter_conf_load(COUNTER_CONF, &conf, &err) != OMK_OK) {
@@ -202,7 +265,7 @@ int main(void)
         send_plain(404);
         return 0;
     }
-    if (counter_store_open(conf.store, true, 1, &store, &err) != OMK_OK) {
+    if (counter_store_open(conf.store, true, 0, &store, &err) != OMK_OK) {
         complain("OMK0102", &err);
         store = NULL;
     }
@@ -210,9 +273,14 @@ int main(void)
     if (response.log.code) {
         complain("OMK0106", &response.log);
     }
+    if (store) {
+        complain_of_mended(store, conf.store);
+    }
+    outlive_request();
     send_response(&response);
-    (void)close(STDOUT_FILENO);
-    (void)close(STDERR_FILENO);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        (void)close(fd); /* mod_cgid: all three may be one socket */
+    }
     if (store && response.counted) {
         sync_later(store, conf.sync_s);
     }

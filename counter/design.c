@@ -33,6 +33,7 @@ enum { BUCKETS = 64 };
 
 struct counter_designs {
     char *dir;
+    bool once;             /* see counter_designs_once */
     pthread_mutex_t mutex; /* guards all below */
     struct entry *buckets[BUCKETS];
 };
@@ -109,26 +110,23 @@ static uint64_t look(const struct counter_designs *ds, const char *name,
 
 static int open_design(const char *dir, const char *name, struct omk_err *err)
 {
-    int base = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int fd, saved;
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+    int fd;
 
-    if (base < 0) {
-        return omk_fail(err, errno == ENOENT ? OMK_ENOENT : OMK_EIO, dir,
-                        "open: %s", strerror(errno));
+    if (n < 0 || (size_t)n >= sizeof path) {
+        return omk_fail(err, OMK_EINVAL, name, "the path is too long");
     }
-    fd = openat(base, name,
-                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    saved = errno;
-    close(base);
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd >= 0) {
         return fd;
     }
     return omk_fail(err,
-                    saved == ENOENT                       ? OMK_ENOENT
-                    : saved == ENOTDIR || saved == ELOOP  ? OMK_EINVAL
-                    : saved == EACCES || saved == EPERM   ? OMK_EDENIED
+                    errno == ENOENT                       ? OMK_ENOENT
+                    : errno == ENOTDIR || errno == ELOOP  ? OMK_EINVAL
+                    : errno == EACCES || errno == EPERM   ? OMK_EDENIED
                                                           : OMK_EIO,
-                    name, "open: %s", strerror(saved));
+                    name, "open: %s", strerror(errno));
 }
 
 static int read_all(int fd, size_t size, uint8_t **data, size_t *len)
@@ -199,8 +197,8 @@ static int read_file(int dir, const char *name, const char *file,
     return rc;
 }
 
-static int load_strip(int dir, const char *name, struct counter_design **out,
-                      struct omk_err *err)
+static int load_strip(int dir, const char *name, bool lazy,
+                      struct counter_design **out, struct omk_err *err)
 {
     struct omk_err why = {.code = OMK_OK};
     uint8_t *data, *layout = NULL;
@@ -212,7 +210,8 @@ static int load_strip(int dir, const char *name, struct counter_design **out,
     }
     rc = read_file(dir, name, "strip.txt", &layout, &layout_len, err);
     if (rc == OMK_OK || rc == OMK_ENOENT) {
-        rc = counter_design_parse(data, len, (const char *)layout, out, &why);
+        rc = (lazy ? counter_design_parse_lazy : counter_design_parse)(
+            data, len, (const char *)layout, out, &why);
         if (rc != OMK_OK) {
             (void)fail_at(err, rc, name, "strip.gif", why.text);
         }
@@ -261,7 +260,7 @@ static int load(const struct counter_designs *ds, const char *name,
         return dir;
     }
     if (istrip) {
-        rc = load_strip(dir, name, out, err);
+        rc = load_strip(dir, name, ds->once, out, err);
     }
     if (rc == OMK_ENOENT) {
         rc = load_singles(dir, name, out, err);
@@ -284,6 +283,11 @@ int counter_designs_open(const char *dir, struct counter_designs **out,
     (void)pthread_mutex_init(&ds->mutex, NULL);
     *out = ds;
     return OMK_OK;
+}
+
+void counter_designs_once(struct counter_designs *ds)
+{
+    ds->once = true;
 }
 
 void counter_designs_close(struct counter_designs *ds)
@@ -381,10 +385,10 @@ struct found {
 static void look_and_load(const struct counter_designs *ds, const char *name,
                           bool istrip, time_t now, struct found *f)
 {
-    time_t newest;
+    time_t newest = 0;
 
     /* The look comes first: what changes after it is seen the next time. */
-    f->seen = look(ds, name, istrip, &newest);
+    f->seen = ds->once ? 0 : look(ds, name, istrip, &newest);
     f->settling = newest + 2 > now && newest <= now + 2;
     f->design = NULL;
     f->err.code = OMK_OK;

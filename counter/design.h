@@ -20,6 +20,9 @@ struct counter_design;  /* one, immutable, counted */
  * by name. Close frees everything; no design may be held any more. */
 int counter_designs_open(const char *dir, struct counter_designs **out,
                          struct omk_err *err);
+/* For a process of one thread that draws one image: it looks at the disk once,
+ * and compresses no more glyphs than the image has. Before the first get. */
+void counter_designs_once(struct counter_designs *ds);
 void counter_designs_close(struct counter_designs *ds);
 
 /* The design called name (single images instead of the strip where istrip is

@@ -46,6 +46,31 @@ count-cgi-at: libcounter.la libomakase.la
 	  $(srcdir)/counter/count_cgi.c $(COUNT_CGI_LIBS)
 .PHONY: count-cgi-at
 
+# The operator's program. What of it can be had without printing is a library,
+# for tests and fuzz targets.
+if BUILD_COUNTER
+noinst_LTLIBRARIES += libcounteradmin.la
+sbin_PROGRAMS += counter/omakase-counter
+bashcompletion_DATA = counter/completions/omakase-counter
+endif
+bashcompletiondir = $(datadir)/bash-completion/completions
+EXTRA_DIST += counter/completions/omakase-counter
+libcounteradmin_la_SOURCES = \
+	counter/admin_datafile.c counter/admin_datafile.h \
+	counter/admin_entries.c counter/admin_entries.h \
+	counter/admin_files.c counter/admin_files.h \
+	counter/admin_json.c counter/admin_json.h \
+	counter/admin_owner.c counter/admin_owner.h \
+	counter/admin_tag.c counter/admin_tag.h
+libcounteradmin_la_CFLAGS = $(CORE_CFLAGS) $(JANSSON_CFLAGS)
+COUNTER_ADMIN_LIBS = libcounteradmin.la libcounter.la libomakase.la \
+	$(GIF_LIBS) $(SODIUM_LIBS) $(JANSSON_LIBS)
+counter_omakase_counter_SOURCES = \
+	counter/omakase_counter.c counter/admin.h \
+	counter/admin_commands.c counter/admin_common.c counter/admin_import.c
+counter_omakase_counter_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+counter_omakase_counter_LDADD = $(COUNTER_ADMIN_LIBS)
+
 # Loaded by the first image that needs it: see counter/effects.h.
 if BUILD_COUNTER
 pkglib_LTLIBRARIES += counter_effects.la

@@ -65,6 +65,9 @@ static int set_line(const struct counter_design *d,
                                 ? text->s[i]
                                 : '?');
         }
+        if (d->lazy && counter_design_ready(d->self, (unsigned)index) != OMK_OK) {
+            return omk_fail(err, OMK_ENOMEM, "", "out of memory");
+        }
         line->glyphs[i] = glyph;
         line->bits += glyph->bits;
         line->width += glyph->width;

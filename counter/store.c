@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ int counter_store_open(const char *path, bool create, unsigned threads,
                        struct counter_store **out, struct omk_err *err)
 {
     struct counter_store *s = calloc(1, sizeof *s);
+    pthread_rwlockattr_t attributes;
     int rc;
 
     if (!s || !(s->path = strdup(path))) {
@@ -33,8 +35,15 @@ int counter_store_open(const char *path, bool create, unsigned threads,
         return omk_fail(err, OMK_ENOMEM, path, "out of memory");
     }
     s->create = create;
+    s->alone = threads == 0;
     s->shards = shards_for(threads);
-    pthread_rwlock_init(&s->reopening, NULL);
+    /* Readers come without a pause: one that must change the file waits no
+     * longer than those that are there. */
+    pthread_rwlockattr_init(&attributes);
+    pthread_rwlockattr_setkind_np(
+        &attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&s->reopening, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
     pthread_mutex_init(&s->snapshotting, NULL);
     pthread_mutex_init(&s->creating.mutex, NULL);
     for (unsigned i = 0; i < SHARDS_MAX; i++) {
@@ -74,7 +83,7 @@ const uint8_t *counter_store_key(const struct counter_store *s)
 
 unsigned counter_store_mended(struct counter_store *s)
 {
-    return atomic_exchange(&s->repaired, 0);
+    return atomic_load(&s->repaired) ? atomic_exchange(&s->repaired, 0) : 0;
 }
 
 /* --- the file under our feet -------------------------------------------- */
@@ -95,25 +104,31 @@ bool store_is_left(const struct counter_store *s)
            && store_file_replaced(s);
 }
 
-int store_begin(struct counter_store *s, const struct header **h,
-                struct omk_err *err)
+/* A file that was moved away keeps a name, and nothing in it tells: looked for
+ * once a second. */
+static bool is_moved(struct counter_store *s)
 {
-    int rc;
+    struct timespec now;
 
-    pthread_rwlock_rdlock(&s->reopening);
-    if (s->creating.fd >= 0) {
-        rc = store_header(s, h, err);
-        if (rc != OMK_OK || !store_is_left(s)) {
-            if (rc != OMK_OK) {
-                pthread_rwlock_unlock(&s->reopening);
-            }
-            return rc;
-        }
-    }
-    pthread_rwlock_unlock(&s->reopening);
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return atomic_load(&s->looked_at) != now.tv_sec
+           && atomic_exchange(&s->looked_at, now.tv_sec) != now.tv_sec
+           && store_file_replaced(s);
+}
+
+/* Held for reading: is the file in use the one at path, and fit for use? */
+static bool is_usable(struct counter_store *s, const struct header **h)
+{
+    return s->creating.fd >= 0 && store_header(s, h, NULL) == OMK_OK
+           && !store_is_left(s) && !is_moved(s);
+}
+
+/* Changes over to the file at path, if that is another one. */
+static int reopen(struct counter_store *s, struct omk_err *err)
+{
+    int rc = OMK_OK;
 
     pthread_rwlock_wrlock(&s->reopening);
-    rc = OMK_OK;
     if (s->creating.fd < 0 || store_file_replaced(s)) {
         if (s->creating.fd >= 0) {
             store_file_close(s);
@@ -121,10 +136,31 @@ int store_begin(struct counter_store *s, const struct header **h,
         rc = store_file_open(s, err);
     }
     pthread_rwlock_unlock(&s->reopening);
+    /* To those who ask for a counter, OMK_ENOENT is "no such counter" and
+     * OMK_ENOSPC "no room for it": neither is known without a store. */
+    if (rc == OMK_ENOENT || rc == OMK_ENOSPC) {
+        rc = OMK_EIO;
+        if (err) {
+            err->code = rc;
+        }
+    }
+    return rc;
+}
+
+int store_begin(struct counter_store *s, const struct header **h,
+                struct omk_err *err)
+{
+    int rc;
+
+    pthread_rwlock_rdlock(&s->reopening);
+    if (is_usable(s, h)) {
+        return OMK_OK;
+    }
+    pthread_rwlock_unlock(&s->reopening);
+    rc = reopen(s, err);
     if (rc != OMK_OK) {
         return rc;
     }
-
     pthread_rwlock_rdlock(&s->reopening);
     rc = s->creating.fd < 0
              ? omk_fail(err, OMK_EBUSY, s->path, "replaced twice at once")
@@ -656,6 +692,7 @@ int counter_store_sync(struct counter_store *s, struct omk_err *err)
     if (rc != OMK_OK) {
         return rc;
     }
+    rc = store_header_mend(s, err);
     if (fdatasync(s->creating.fd) != 0) {
         rc = omk_fail(err, errno == ENOSPC ? OMK_ENOSPC : OMK_EIO, s->path,
                       "fdatasync: %s", strerror(errno));
@@ -749,44 +786,178 @@ int counter_store_each(struct counter_store *s,
 
 /* --- compact ------------------------------------------------------------ */
 
-static int copy_value(void *ctx, const char *name,
-                      const struct counter_value *value)
+/* First everything is copied while hits go on, which takes as long as it
+ * takes; then, with everything locked, what has changed meanwhile. */
+struct copying {
+    struct counter_store *from, *to;
+    const struct header *h; /* from's */
+    struct omk_err *err;
+};
+
+/* The slot called name in s, which nobody writes now. */
+static bool look_up(const struct counter_store *s, const struct header *h,
+                    const char *name, struct slot *slot)
 {
-    return counter_store_set(ctx, name, value, NULL);
+    struct place p;
+    uint64_t offset = store_place(h, name, &p, NULL) == OMK_OK
+                          ? store_find(s, h, &p)
+                          : 0;
+
+    return offset && store_slot_read(s, h, offset, slot, NULL) == OMK_OK
+           && slot->state == SLOT_LIVE;
 }
 
-/* Everything locked: copies into a store beside ours, and renames. */
-static int compact_locked(struct counter_store *s, const char *tmp,
-                          struct omk_err *err)
+static void slot_name(const struct slot *slot, char name[COUNTER_NAME_MAX + 1])
 {
-    struct each each = {copy_value, NULL};
-    struct counter_store *fresh;
-    struct header changed;
-    const struct header *h;
-    int rc = store_header(s, &h, err);
+    memcpy(name, slot->name, slot->name_len);
+    name[slot->name_len] = '\0';
+}
 
-    rc = rc == OMK_OK ? counter_store_open(tmp, true, 1, &fresh, err) : rc;
+static bool is_same_value(const struct slot *a, const struct slot *b)
+{
+    return a->count == b->count && a->visitor == b->visitor
+           && a->time == b->time && a->day == b->day && a->today == b->today
+           && a->yesterday == b->yesterday;
+}
+
+/* Each of the old ones: into the new store, where it is not so there yet. */
+static int copy_slot(void *ctx, const struct slot *slot)
+{
+    const struct copying *c = ctx;
+    char name[COUNTER_NAME_MAX + 1];
+    struct counter_value value;
+    const struct header *h;
+    struct slot there;
+    int rc = store_header(c->to, &h, c->err);
+
     if (rc != OMK_OK) {
         return rc;
     }
-    each.ctx = fresh;
-    rc = store_each_slot(s, h, each_value, &each, err);
-    if (rc != OMK_OK && err && !err->code) {
-        (void)omk_fail(err, rc, tmp, "cannot write the compacted store");
+    slot_name(slot, name);
+    if (look_up(c->to, h, name, &there) && is_same_value(&there, slot)) {
+        return OMK_OK;
     }
-    rc = rc == OMK_OK ? counter_store_sync(fresh, err) : rc;
-    counter_store_close(fresh);
-    if (rc != OMK_OK) {
-        return rc;
+    to_value(slot, &value);
+    return counter_store_set(c->to, name, &value, c->err);
+}
+
+/* Each of the new ones: away, if the old one has gone meanwhile. */
+static int drop_slot(void *ctx, const struct slot *slot)
+{
+    const struct copying *c = ctx;
+    char name[COUNTER_NAME_MAX + 1];
+    struct slot there;
+
+    slot_name(slot, name);
+    return look_up(c->from, c->h, name, &there)
+               ? OMK_OK
+               : counter_store_remove(c->to, name, c->err);
+}
+
+static int copy_all(struct copying *c)
+{
+    int rc = store_header(c->from, &c->h, c->err);
+
+    return rc == OMK_OK
+               ? store_each_slot(c->from, c->h, copy_slot, c, c->err)
+               : rc;
+}
+
+/* Everything locked. */
+static int catch_up(struct copying *c)
+{
+    const struct header *h;
+    int rc = copy_all(c);
+
+    rc = rc == OMK_OK ? store_header(c->to, &h, c->err) : rc;
+    rc = rc == OMK_OK ? store_each_slot(c->to, h, drop_slot, c, c->err) : rc;
+    return rc == OMK_OK ? counter_store_sync(c->to, c->err) : rc;
+}
+
+/* The new file is whose the old one is: httpd's, though root compacts. */
+static int keep_owner(const struct counter_store *s,
+                      const struct counter_store *fresh, struct omk_err *err)
+{
+    struct stat old, new;
+
+    if (fstat(s->creating.fd, &old) != 0
+        || fstat(fresh->creating.fd, &new) != 0
+        || ((old.st_uid != new.st_uid || old.st_gid != new.st_gid)
+            && fchown(fresh->creating.fd, old.st_uid, old.st_gid) != 0)
+        || fchmod(fresh->creating.fd, old.st_mode & 07777) != 0) {
+        return omk_fail(err, OMK_EDENIED, s->path,
+                        "cannot give the compacted store its owner: %s; run "
+                        "this as root or as the owner",
+                        strerror(errno));
     }
-    /* Marked first: who sees the mark looks whether path is still this file,
-     * so a death between the two does no harm. */
-    changed = *h;
+    return OMK_OK;
+}
+
+/* Everything locked and copied. Marked first: who sees the mark looks whether
+ * path is still this file, so a death between the two does no harm. */
+static int take_its_place(struct counter_store *s, const struct header *h,
+                          const char *tmp, struct omk_err *err)
+{
+    struct header changed = *h;
+    int rc;
+
     changed.superseded = 1;
     rc = store_header_write(s, &changed, err);
     if (rc == OMK_OK && rename(tmp, s->path) != 0) {
         rc = omk_fail(err, OMK_EIO, s->path, "rename: %s", strerror(errno));
     }
+    return rc;
+}
+
+static int compact_into(struct counter_store *s, const char *tmp,
+                        struct omk_err *err)
+{
+    struct copying c = {.from = s, .err = err};
+    int rc = counter_store_open(tmp, true, 1, &c.to, err);
+
+    if (rc != OMK_OK) {
+        return rc;
+    }
+    rc = keep_owner(s, c.to, err);
+    rc = rc == OMK_OK ? copy_all(&c) : rc;
+    rc = rc == OMK_OK ? counter_store_sync(c.to, err) : rc;
+    rc = rc == OMK_OK ? store_lock_create(s, err) : rc;
+    if (rc == OMK_OK) {
+        rc = store_is_left(s) ? omk_fail(err, OMK_EBUSY, s->path,
+                                         "replaced while it was copied")
+                              : store_lock_all(s, err);
+        if (rc == OMK_OK) {
+            rc = catch_up(&c);
+            rc = rc == OMK_OK ? take_its_place(s, c.h, tmp, err) : rc;
+            store_unlock_all(s);
+        }
+        store_unlock_create(s);
+    }
+    counter_store_close(c.to);
+    return rc;
+}
+
+static int compact_alone(struct counter_store *s, const char *tmp,
+                         const char *key, struct omk_err *err)
+{
+    int rc;
+
+    if (!store_try_lock_compact(s)) {
+        return omk_fail(err, OMK_EBUSY, s->path,
+                        "is being compacted by another process");
+    }
+    if (store_file_replaced(s)) {
+        /* tmp may be another one's, who holds the lock of the new file */
+        rc = omk_fail(err, OMK_EBUSY, s->path,
+                      "just compacted by another process");
+    }
+    else {
+        unlink(tmp); /* of one that was killed */
+        rc = compact_into(s, tmp, err);
+        unlink(tmp);
+        unlink(key);
+    }
+    store_unlock_compact(s);
     return rc;
 }
 
@@ -796,27 +967,16 @@ int counter_store_compact(struct counter_store *s, struct omk_err *err)
     char *tmp, *key;
     int rc;
 
-    if (err) {
-        err->code = OMK_OK;
+    if (asprintf(&tmp, "%s.compact", s->path) < 0) {
+        return omk_fail(err, OMK_ENOMEM, s->path, "out of memory");
     }
-    if (asprintf(&tmp, "%s.compact", s->path) < 0
-        || asprintf(&key, "%s.key", tmp) < 0) {
+    if (asprintf(&key, "%s.key", tmp) < 0) {
+        free(tmp);
         return omk_fail(err, OMK_ENOMEM, s->path, "out of memory");
     }
     rc = store_begin(s, &h, err);
     if (rc == OMK_OK) {
-        rc = store_lock_create(s, err);
-        if (rc == OMK_OK) {
-            unlink(tmp); /* of one that was killed; CREATE keeps others out */
-            rc = store_is_left(s)
-                     ? omk_fail(err, OMK_EBUSY, s->path,
-                                "just compacted by another process")
-                     : store_lock_all(s, err);
-            rc = rc == OMK_OK ? compact_locked(s, tmp, err) : rc;
-            unlink(tmp);
-            unlink(key);
-            store_unlock_create(s);
-        }
+        rc = compact_alone(s, tmp, key, err);
         store_end(s);
     }
     free(key);

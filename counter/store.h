@@ -35,7 +35,7 @@ struct counter_value {
  * is set. OMK_ENOENT, OMK_EDENIED, OMK_EIO, OMK_ENOSPC (no room to create),
  * OMK_EDAMAGED (no counter store, or its header is beyond repair),
  * OMK_EVERSION (a newer format: left untouched). threads: how many threads
- * will use it at once (1 for a CGI). */
+ * will use it at once; 0: the process has no other thread at all (a CGI). */
 int counter_store_open(const char *path, bool create, unsigned threads,
                        struct counter_store **out, struct omk_err *err);
 void counter_store_close(struct counter_store *s);
@@ -113,6 +113,9 @@ struct counter_store_report {
     uint64_t capacity;  /* places in the file as it is */
     uint64_t repaired;  /* one slot of two damaged; written anew if repair */
     uint64_t pages_repaired; /* page headers, likewise */
+    uint64_t pages_rebuilt;  /* of those, both copies were damaged: the header
+                                is made from the page's records, and one that
+                                was wiped out there is missing, uncounted */
     uint64_t lost;      /* both slots damaged: the counter is gone */
     uint64_t bytes;     /* of the file */
 };
@@ -127,7 +130,8 @@ int counter_store_verify(struct counter_store *s, bool repair,
                          struct omk_err *err);
 
 /* Writes the store anew without removed places and old levels, and puts it in
- * place of the old one; running processes change over by themselves. */
+ * place of the old one, with its owner, group and mode; running processes
+ * change over by themselves. */
 int counter_store_compact(struct counter_store *s, struct omk_err *err);
 
 /* Puts on disk all that was counted by anybody before the call. */

@@ -26,6 +26,7 @@
 #pragma GCC diagnostic pop
 
 #define LOCK_WAIT_MS 5000
+#define LOCK_YIELDS 50 /* before sleeping between two tries */
 
 static int io_error(struct omk_err *err, const struct counter_store *s,
                     const char *what)
@@ -114,6 +115,25 @@ static uint64_t end_of_levels(const struct header *h)
     return ((uint64_t)last->first_page + last->pages) * PAGE_BYTES;
 }
 
+static bool is_header(const struct header *h)
+{
+    return h->magic == STORE_MAGIC && h->sum == header_sum(h)
+           && levels_make_sense(h);
+}
+
+unsigned store_header_look(const struct counter_store *s)
+{
+    unsigned whole = 0;
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct header copy;
+
+        memcpy(&copy, s->map + i * (PAGE_BYTES / 2), sizeof copy);
+        whole |= (unsigned)is_header(&copy) << i;
+    }
+    return whole;
+}
+
 /* The better of the two copies at map. OMK_EVERSION before OMK_EDAMAGED: a
  * later format may well keep its sum elsewhere. */
 static int header_read(const struct counter_store *s, const uint8_t *map,
@@ -131,9 +151,7 @@ static int header_read(const struct counter_store *s, const uint8_t *map,
                             "program knows %u); left as it is",
                             copy[i].version, STORE_VERSION);
         }
-        if (copy[i].magic == STORE_MAGIC
-            && copy[i].sum == header_sum(&copy[i])
-            && levels_make_sense(&copy[i])
+        if (is_header(&copy[i])
             && (best < 0 || copy[i].writes > copy[best].writes)) {
             best = i;
         }
@@ -167,7 +185,7 @@ static int header_snapshot(struct counter_store *s, struct header **out,
     if (rc != OMK_OK) {
         return rc;
     }
-    if (old && old->levels == fresh.levels) {
+    if (old && old->sum == fresh.sum) {
         *out = old;
         return OMK_OK;
     }
@@ -187,53 +205,71 @@ static int header_snapshot(struct counter_store *s, struct header **out,
 static bool header_is_current(const struct counter_store *s,
                               const struct header *h)
 {
-    /* The count of levels, as it is in the first copy now: one aligned word,
-     * and a wrong one only costs a look at the whole header. */
+    /* The checksum, as it stands in the first copy now: one aligned word, and
+     * a wrong one only costs a look at the whole header. */
     return __atomic_load_n(
-               (const uint32_t *)(const void *)(s->map
+               (const uint64_t *)(const void *)(s->map
                                                 + offsetof(struct header,
-                                                           levels)),
+                                                           sum)),
                __ATOMIC_RELAXED)
-           == h->levels;
+           == h->sum;
+}
+
+/* Its size, and whether it still has a name. Not fstat: that asks for the time
+ * of the last write, and from then on ext4 and others give every write a time
+ * of its own and bring the inode to the journal each time (Linux 6.13,
+ * multigrain timestamps). */
+static int look_at_file(struct counter_store *s, uint64_t *bytes,
+                        struct omk_err *err)
+{
+    struct statx st;
+
+    if (statx(s->creating.fd, "", AT_EMPTY_PATH, STATX_SIZE | STATX_NLINK, &st)
+        != 0) {
+        return io_error(err, s, "statx");
+    }
+    if (st.stx_nlink == 0) {
+        atomic_store(&s->unlinked, true);
+    }
+    *bytes = st.stx_size;
+    return OMK_OK;
+}
+
+static int cut_short(const struct counter_store *s, uint64_t bytes,
+                     struct omk_err *err)
+{
+    return omk_fail(err, OMK_EDAMAGED, s->path,
+                    "the file has been cut short (%llu bytes)",
+                    (unsigned long long)bytes);
 }
 
 int store_header(struct counter_store *s, const struct header **out,
                  struct omk_err *err)
 {
     struct header *h = atomic_load(&s->header);
-    struct stat st;
+    uint64_t bytes;
+    int rc;
 
     /* A file that was cut short would end the process by SIGBUS. */
-    if (fstat(s->creating.fd, &st) != 0) {
-        return io_error(err, s, "fstat");
+    rc = look_at_file(s, &bytes, err);
+    if (rc != OMK_OK) {
+        return rc;
     }
-    if (st.st_nlink == 0) {
-        atomic_store(&s->unlinked, true);
-    }
-    if (st.st_size < (off_t)PAGE_BYTES
-        || (h && (uint64_t)st.st_size < end_of_levels(h))) {
-        return omk_fail(err, OMK_EDAMAGED, s->path,
-                        "the file has been cut short (%lld bytes)",
-                        (long long)st.st_size);
+    if (bytes < PAGE_BYTES || (h && bytes < end_of_levels(h))) {
+        return cut_short(s, bytes, err);
     }
     if (!h || !header_is_current(s, h)) {
-        int rc;
-
         pthread_mutex_lock(&s->snapshotting);
         rc = header_snapshot(s, &h, err);
         pthread_mutex_unlock(&s->snapshotting);
+        if (rc == OMK_OK && bytes < end_of_levels(h)) {
+            rc = look_at_file(s, &bytes, err); /* it has grown meanwhile */
+        }
         if (rc != OMK_OK) {
             return rc;
         }
-        if ((uint64_t)st.st_size < end_of_levels(h)) {
-            if (fstat(s->creating.fd, &st) != 0) {
-                return io_error(err, s, "fstat");
-            }
-            if ((uint64_t)st.st_size < end_of_levels(h)) {
-                return omk_fail(err, OMK_EDAMAGED, s->path,
-                                "the file has been cut short (%lld bytes)",
-                                (long long)st.st_size);
-            }
+        if (bytes < end_of_levels(h)) {
+            return cut_short(s, bytes, err);
         }
     }
     *out = h;
@@ -249,6 +285,36 @@ int store_header_write(struct counter_store *s, struct header *h,
     h->sum = header_sum(h);
     rc = write_at(s, h, sizeof *h, 0, err);
     return rc == OMK_OK ? write_at(s, h, sizeof *h, PAGE_BYTES / 2, err) : rc;
+}
+
+int store_header_mend_locked(struct counter_store *s, struct omk_err *err)
+{
+    const struct header *h;
+    struct header same;
+    int rc = store_header(s, &h, err);
+
+    if (rc != OMK_OK || store_header_look(s) == 3) {
+        return rc;
+    }
+    same = *h;
+    same.writes--; /* so that it comes out the same to the byte */
+    atomic_fetch_add(&s->repaired, 1);
+    return store_header_write(s, &same, err);
+}
+
+int store_header_mend(struct counter_store *s, struct omk_err *err)
+{
+    int rc;
+
+    if (store_header_look(s) == 3) {
+        return OMK_OK;
+    }
+    rc = store_lock_create(s, err); /* it may just be being written */
+    if (rc == OMK_OK) {
+        rc = store_header_mend_locked(s, err);
+        store_unlock_create(s);
+    }
+    return rc;
 }
 
 /* --- locks -------------------------------------------------------------- */
@@ -280,7 +346,8 @@ static int busy(struct omk_err *err, const struct counter_store *s)
 }
 
 /* F_OFD_SETLKW would wait without an end; the lock is held for a few
- * microseconds, so trying again is as good. */
+ * microseconds, so trying again is as good. First without sleeping: the
+ * shortest sleep is many times as long as the lock is held. */
 static int lock_range(struct counter_store *s, int fd, uint64_t start,
                       uint64_t len, const struct timespec *end,
                       struct omk_err *err)
@@ -291,12 +358,16 @@ static int lock_range(struct counter_store *s, int fd, uint64_t start,
                           .l_len = (off_t)len};
     struct timespec pause = {0, 10000};
 
-    while (fcntl(fd, F_OFD_SETLK, &range) != 0) {
+    for (unsigned tries = 0; fcntl(fd, F_OFD_SETLK, &range) != 0; tries++) {
         if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
             return io_error(err, s, "lock");
         }
         if (is_past(end)) {
             return busy(err, s);
+        }
+        if (tries < LOCK_YIELDS) {
+            (void)sched_yield();
+            continue;
         }
         (void)nanosleep(&pause, NULL);
         if (pause.tv_nsec < 2000000) {
@@ -346,28 +417,49 @@ int store_lock_all(struct counter_store *s, struct omk_err *err)
 {
     struct timespec end = deadline();
 
-    return lock_range(s, s->creating.fd, 0, 0, &end, err);
+    /* Not page 0: who is about to sync keeps byte 1 for as long as that. */
+    return lock_range(s, s->creating.fd, PAGE_BYTES, 0, &end, err);
+}
+
+void store_unlock_all(struct counter_store *s)
+{
+    unlock_range(s->creating.fd, PAGE_BYTES, 0);
 }
 
 void store_unlock_create(struct counter_store *s)
 {
-    unlock_range(s->creating.fd, 0, 0);
+    unlock_range(s->creating.fd, 0, 1);
     pthread_mutex_unlock(&s->creating.mutex);
 }
 
-bool store_try_lock_sync(struct counter_store *s)
+static bool try_lock_byte(struct counter_store *s, off_t at)
 {
     struct flock byte = {.l_type = F_WRLCK,
                          .l_whence = SEEK_SET,
-                         .l_start = 1,
+                         .l_start = at,
                          .l_len = 1};
 
     return fcntl(s->creating.fd, F_OFD_SETLK, &byte) == 0;
 }
 
+bool store_try_lock_sync(struct counter_store *s)
+{
+    return try_lock_byte(s, 1);
+}
+
 void store_unlock_sync(struct counter_store *s)
 {
     unlock_range(s->creating.fd, 1, 1);
+}
+
+bool store_try_lock_compact(struct counter_store *s)
+{
+    return try_lock_byte(s, 2);
+}
+
+void store_unlock_compact(struct counter_store *s)
+{
+    unlock_range(s->creating.fd, 2, 1);
 }
 
 static struct shard *shard_of(struct counter_store *s, uint64_t offset)
@@ -813,7 +905,7 @@ static int map_file(struct counter_store *s, struct omk_err *err)
         return io_error(err, s, "fstat");
     }
     if (!S_ISREG(st.st_mode)) {
-        return omk_fail(err, OMK_EINVAL, s->path, "not a regular file");
+        return omk_fail(err, OMK_EDAMAGED, s->path, "not a regular file");
     }
     map = mmap(NULL, MAP_BYTES, PROT_READ, MAP_SHARED, s->creating.fd, 0);
     if (map == MAP_FAILED) {
@@ -888,6 +980,10 @@ static int open_shards(struct counter_store *s, struct omk_err *err)
 {
     struct stat mine, theirs;
 
+    if (s->alone) {
+        s->shard[0].fd = s->creating.fd;
+        return OMK_OK;
+    }
     for (unsigned i = 0; i < s->shards; i++) {
         /* /proc instead of the path: certainly the same file. */
         char path[40];
@@ -935,10 +1031,10 @@ void store_file_close(struct counter_store *s)
         s->map = NULL;
     }
     for (unsigned i = 0; i < SHARDS_MAX; i++) {
-        if (s->shard[i].fd >= 0) {
+        if (s->shard[i].fd >= 0 && !s->alone) {
             close(s->shard[i].fd);
-            s->shard[i].fd = -1;
         }
+        s->shard[i].fd = -1;
     }
     if (s->creating.fd >= 0) {
         close(s->creating.fd);
@@ -958,7 +1054,7 @@ bool store_file_replaced(const struct counter_store *s)
     if (fstat(s->creating.fd, &mine) != 0) {
         return false;
     }
-    if (stat(s->path, &path) != 0) {
+    if (lstat(s->path, &path) != 0) { /* a link is not opened either */
         return errno == ENOENT;
     }
     return mine.st_ino != path.st_ino || mine.st_dev != path.st_dev;

@@ -101,6 +101,9 @@ struct shard { /* a descriptor, and who in this process may lock with it */
 struct counter_store {
     char *path;
     bool create;
+    bool alone;                  /* no other thread: one descriptor will do,
+                                    since nobody but us could lose a lock by
+                                    an unlocking of CREATE, which is of all */
     unsigned shards;             /* 1..SHARDS_MAX, a power of two */
     pthread_rwlock_t reopening;  /* held for reading by every operation */
     const uint8_t *map;          /* MAP_BYTES, PROT_READ */
@@ -112,6 +115,7 @@ struct counter_store {
     pthread_mutex_t snapshotting;
     atomic_uint repaired;        /* copies mended since open */
     atomic_bool unlinked;        /* the file has no name any more */
+    atomic_long looked_at;       /* the second in which path was looked at */
     uint8_t key[16];
 };
 
@@ -146,6 +150,12 @@ bool store_file_replaced(const struct counter_store *s);
 /* The header as it is now; OMK_EDAMAGED when the file has shrunk below it. */
 int store_header(struct counter_store *s, const struct header **out,
                  struct omk_err *err);
+/* Looks at both copies, and writes what is damaged of them anew; the second
+ * with CREATE held. */
+int store_header_mend(struct counter_store *s, struct omk_err *err);
+int store_header_mend_locked(struct counter_store *s, struct omk_err *err);
+/* Which of its copies are whole: bit 0 the first, bit 1 the second. */
+unsigned store_header_look(const struct counter_store *s);
 /* Writes both copies of a changed header. CREATE held. */
 int store_header_write(struct counter_store *s, struct header *h,
                        struct omk_err *err);
@@ -156,12 +166,16 @@ void store_unlock_create(struct counter_store *s);
 int store_lock_record(struct counter_store *s, uint64_t offset,
                       struct omk_err *err);
 void store_unlock_record(struct counter_store *s, uint64_t offset);
-/* Everything, for compaction. CREATE held; ends with store_unlock_create. */
+/* All records, for compaction. CREATE held. */
 int store_lock_all(struct counter_store *s, struct omk_err *err);
+void store_unlock_all(struct counter_store *s);
 
 /* Byte 1: who is about to sync. Only tried, never waited for. */
 bool store_try_lock_sync(struct counter_store *s);
 void store_unlock_sync(struct counter_store *s);
+/* Byte 2: who is compacting, of all processes. Likewise. */
+bool store_try_lock_compact(struct counter_store *s);
+void store_unlock_compact(struct counter_store *s);
 
 /* Names and pages. */
 int store_place(const struct header *h, const char *name, struct place *out,

@@ -36,19 +36,45 @@ static void say(const struct check *c, const char *format, ...)
     c->fn(c->ctx, line);
 }
 
+/* One copy is whole, or the store could not have been begun. */
+static int check_header(struct check *c)
+{
+    if (store_header_look(c->s) == 3) {
+        return OMK_OK;
+    }
+    say(c, "one copy of the header damaged");
+    if (!c->repair) {
+        c->bad = true;
+        return OMK_OK;
+    }
+    c->report->pages_repaired++;
+    return store_header_mend_locked(c->s, c->err);
+}
+
+/* A place that never held a record is all zero. */
+static bool is_untouched(const struct check *c, uint64_t offset)
+{
+    static const uint8_t zero[RECORD_BYTES];
+
+    return memcmp(c->s->map + offset, zero, sizeof zero) == 0;
+}
+
 /* CREATE held. The tags again, from the records that can be read; those that
- * cannot keep their place without a tag. */
+ * cannot keep their place without a tag, for check_slot to find. */
 static void rebuild_head(const struct check *c, uint64_t page,
                          struct page_head *head)
 {
     memset(head, 0, sizeof *head);
     for (unsigned i = 0; i < PAGE_RECORDS; i++) {
+        uint64_t offset = page + (i + 1) * RECORD_BYTES;
         char name[COUNTER_NAME_MAX + 1];
         struct place p;
         struct slot slot;
 
-        if (!store_slot_look(c->s, c->h, page + (i + 1) * RECORD_BYTES,
-                             &slot)) {
+        if (!store_slot_look(c->s, c->h, offset, &slot)) {
+            if (!is_untouched(c, offset)) {
+                head->used = (uint16_t)(i + 1);
+            }
             continue;
         }
         memcpy(name, slot.name, slot.name_len);
@@ -71,6 +97,7 @@ static int check_head(struct check *c, uint64_t page, struct page_head *head)
         (unsigned long long)page, whole ? "one copy" : "both copies");
     if (!whole) {
         rebuild_head(c, page, head);
+        c->report->pages_rebuilt++;
     }
     if (!c->repair) {
         c->bad = true;
@@ -170,6 +197,7 @@ int counter_store_verify(struct counter_store *s, bool repair,
         return rc;
     }
     rc = store_header(s, &c.h, err);
+    rc = rc == OMK_OK ? check_header(&c) : rc;
     for (uint32_t l = 0; rc == OMK_OK && l < c.h->levels; l++) {
         report->capacity += (uint64_t)c.h->level[l].pages * PAGE_RECORDS;
         for (uint32_t i = 0; rc == OMK_OK && i < c.h->level[l].pages; i++) {

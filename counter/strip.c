@@ -441,24 +441,37 @@ static int copy_glyph(struct counter_design *d, const struct source *from,
     return OMK_OK;
 }
 
-static int make_pieces(struct counter_design *d)
+int counter_design_ready(struct counter_design *d, unsigned glyph)
 {
-    for (unsigned g = 0; g < COUNTER_GLYPHS; g++) {
-        struct counter_glyph *glyph = &d->glyphs[g];
+    struct counter_glyph *g = &d->glyphs[glyph];
 
-        for (unsigned y = 0; glyph->width && y < d->height; y++) {
-            struct counter_gif_piece *piece = &d->pieces[g * d->height + y];
-            int rc = counter_gif_piece(
-                d->pixels + (size_t)y * d->width + glyph->x, glyph->width,
-                d->head.code_size, &d->pool, piece);
+    if (g->bits) {
+        return OMK_OK;
+    }
+    for (unsigned y = 0; g->width && y < d->height; y++) {
+        struct counter_gif_piece *piece = &d->pieces[glyph * d->height + y];
+        int rc = counter_gif_piece(d->pixels + (size_t)y * d->width + g->x,
+                                   g->width, d->head.code_size, &d->pool,
+                                   piece);
 
-            if (rc != OMK_OK) {
-                return rc;
-            }
-            glyph->bits += piece->bits;
+        if (rc != OMK_OK) {
+            g->bits = 0;
+            return rc;
         }
+        g->bits += piece->bits;
     }
     return OMK_OK;
+}
+
+static int make_pieces(struct counter_design *d)
+{
+    int rc = OMK_OK;
+
+    for (unsigned g = 0; rc == OMK_OK && !d->lazy && g < COUNTER_GLYPHS;
+         g++) {
+        rc = counter_design_ready(d, g);
+    }
+    return rc;
 }
 
 static int fill_design(struct counter_design *d,
@@ -485,7 +498,7 @@ static int fill_design(struct counter_design *d,
     return OMK_OK;
 }
 
-static int make_design(const struct source sources[COUNTER_GLYPHS],
+static int make_design(const struct source sources[COUNTER_GLYPHS], bool lazy,
                        struct counter_design **out, struct omk_err *err)
 {
     struct counter_design *d = calloc(1, sizeof *d);
@@ -497,6 +510,7 @@ static int make_design(const struct source sources[COUNTER_GLYPHS],
     d->self = d;
     atomic_init(&d->refs, 1);
     d->palette.transparent = -1;
+    d->lazy = lazy;
     for (unsigned g = 0; g < COUNTER_GLYPHS; g++) {
         if (sources[g].pic) {
             d->width += sources[g].width;
@@ -527,8 +541,9 @@ static int make_design(const struct source sources[COUNTER_GLYPHS],
     return OMK_OK;
 }
 
-int counter_design_parse(const uint8_t *data, size_t len, const char *layout,
-                         struct counter_design **out, struct omk_err *err)
+static int parse_strip(const uint8_t *data, size_t len, const char *layout,
+                       bool lazy, struct counter_design **out,
+                       struct omk_err *err)
 {
     struct source sources[COUNTER_GLYPHS] = {{NULL, 0, 0}};
     struct picture pic;
@@ -538,10 +553,23 @@ int counter_design_parse(const uint8_t *data, size_t len, const char *layout,
         rc = find_glyphs(&pic, layout, sources, err);
     }
     if (rc == OMK_OK) {
-        rc = make_design(sources, out, err);
+        rc = make_design(sources, lazy, out, err);
     }
     free(pic.pixels);
     return rc;
+}
+
+int counter_design_parse(const uint8_t *data, size_t len, const char *layout,
+                         struct counter_design **out, struct omk_err *err)
+{
+    return parse_strip(data, len, layout, false, out, err);
+}
+
+int counter_design_parse_lazy(const uint8_t *data, size_t len,
+                              const char *layout, struct counter_design **out,
+                              struct omk_err *err)
+{
+    return parse_strip(data, len, layout, true, out, err);
 }
 
 static int decode_singles(const struct counter_bytes images[COUNTER_GLYPHS],
@@ -585,7 +613,7 @@ int counter_design_parse_singles(
     }
     rc = decode_singles(images, pics, sources, err);
     if (rc == OMK_OK) {
-        rc = make_design(sources, out, err);
+        rc = make_design(sources, false, out, err);
     }
     for (unsigned g = 0; g < COUNTER_GLYPHS; g++) {
         free(pics[g].pixels);

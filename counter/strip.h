@@ -36,6 +36,7 @@ struct counter_design {
     struct counter_gif_head head;
     struct counter_gif_pool pool;
     struct counter_gif_piece *pieces; /* [glyph * height + row] */
+    bool lazy; /* pieces are made by counter_design_ready */
 };
 
 /* The glyph that draws c, or -1. */
@@ -59,6 +60,16 @@ int counter_design_parse(const uint8_t *data, size_t len, const char *layout,
 int counter_design_parse_singles(
     const struct counter_bytes images[COUNTER_GLYPHS],
     struct counter_design **out, struct omk_err *err);
+
+/* The same, leaving the compression to counter_design_ready: for programs
+ * that draw one image. */
+int counter_design_parse_lazy(const uint8_t *data, size_t len,
+                              const char *layout, struct counter_design **out,
+                              struct omk_err *err);
+
+/* Makes a glyph's pieces where they are not made yet. Not thread-safe. 0, or
+ * OMK_ENOMEM. */
+int counter_design_ready(struct counter_design *d, unsigned glyph);
 
 void counter_design_free(struct counter_design *d);
 

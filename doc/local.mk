@@ -1,1 +1,8 @@
 EXTRA_DIST += doc
+if BUILD_COUNTER
+dist_man_MANS += doc/man/mod_counter.8 doc/man/Count.cgi.8 \
+	doc/man/counter.conf.5 doc/man/omakase-counter.8
+endif
+if BUILD_INDEX_ORDER
+dist_man_MANS += doc/man/mod_index_order.8
+endif

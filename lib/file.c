@@ -20,8 +20,8 @@ static int io_error(struct omk_err *err, const char *path, const char *what)
     return omk_fail(err, code, path, "%s: %s", what, strerror(errno));
 }
 
-static int read_fd(int fd, const char *path, size_t max, char **data,
-                   size_t *len, struct omk_err *err)
+int omk_file_read_fd(int fd, const char *path, size_t max, char **data,
+                     size_t *len, struct omk_err *err)
 {
     struct stat st;
     char *buf;
@@ -72,7 +72,7 @@ int omk_file_read(const char *path, size_t max, char **data, size_t *len,
     if (fd < 0) {
         return io_error(err, path, "open");
     }
-    rc = read_fd(fd, path, max, data, len, err);
+    rc = omk_file_read_fd(fd, path, max, data, len, err);
     close(fd);
     return rc;
 }

@@ -15,6 +15,11 @@ struct omk_err;
 int omk_file_read(const char *path, size_t max, char **data, size_t *len,
                   struct omk_err *err);
 
+/* The same from a descriptor, from its start on; path stands in errors. For
+ * callers that open by rules of their own. */
+int omk_file_read_fd(int fd, const char *path, size_t max, char **data,
+                     size_t *len, struct omk_err *err);
+
 /* Writes path by way of a temporary in the same directory: write, fsync,
  * rename, fsync of the directory. mode is exact (no umask). An existing file
  * is replaced; on failure it is as it was and no temporary stays.

@@ -5,3 +5,16 @@ AP_LINK_FLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
 
 include modules/index_order/local.mk
 include modules/counter/local.mk
+
+# httpd wants the .so alone; libtool would find it by the .la when it uninstalls.
+install-data-hook: remove-libtool-files
+remove-libtool-files:
+	@for m in $(apachemodule_LTLIBRARIES); do \
+	  rm -f "$(DESTDIR)$(apachemoduledir)/$${m##*/}"; \
+	done
+uninstall-hook: uninstall-modules
+uninstall-modules:
+	@for m in $(apachemodule_LTLIBRARIES); do \
+	  m=$${m##*/}; rm -f "$(DESTDIR)$(apachemoduledir)/$${m%.la}.so"; \
+	done
+.PHONY: remove-libtool-files uninstall-modules

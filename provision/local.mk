@@ -33,6 +33,7 @@ libprovision_la_SOURCES = \
 	provision/btrfs.c provision/btrfs.h \
 	provision/conf.c provision/conf.h \
 	provision/customer.c provision/customer.h \
+	provision/database.c provision/database.h \
 	provision/names.c provision/names.h \
 	provision/node.c provision/node.h \
 	provision/quota.c provision/quota.h \
@@ -54,3 +55,8 @@ provision_omakase_SOURCES = \
 provision_omakase_CPPFLAGS = $(PROVISION_CPPFLAGS)
 provision_omakase_CFLAGS = $(AM_CFLAGS) $(PROVISION_CFLAGS)
 provision_omakase_LDADD = libprovision.la libomakase.la $(PROVISION_LIBS)
+
+EXTRA_DIST += provision/mariadb-init provision/phpmyadmin-init
+if BUILD_PROVISION
+pkglibexec_SCRIPTS += provision/mariadb-init provision/phpmyadmin-init
+endif

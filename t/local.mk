@@ -11,27 +11,32 @@ include t/unit/local.mk
 include t/e2e/local.mk
 include t/fuzz/local.mk
 include t/bench/local.mk
+include t/sanitize/local.mk
 
-check-local: $(check_PROGRAMS)
+check-local: $(check_PROGRAMS) $(SANITIZED_BUILDS)
 	$(srcdir)/t/run-tests --builddir=. --srcdir=$(srcdir) \
-	  $(UNIT_TESTS) $(E2E_TESTS:%=$(srcdir)/%)
-EXTRA_DIST += t/run-tests t/instance
+	  $(UNIT_TESTS) $(SANITIZED_TESTS) $(E2E_TESTS:%=$(srcdir)/%)
+EXTRA_DIST += t/README.md t/run-tests t/instance
 
 # Installs below STAGE and writes STAGE/layout: where a stage has its things.
+# By a link: libtool takes no DESTDIR with blanks.
 stage:
 	@test -n "$(STAGE)" || { echo 'make stage STAGE=DIR' >&2; exit 1; }
-	$(MAKE) -s install DESTDIR='$(STAGE)'
-	@{ echo 'confd=$(STAGE)$(sysconfdir)/omakase/conf.d'; \
-	  echo 'share=$(STAGE)$(pkgdatadir)'; \
-	  echo 'lib=$(STAGE)$(pkglibdir)'; \
-	  echo 'libexec=$(STAGE)$(pkglibexecdir)'; \
-	  echo 'bin=$(STAGE)$(bindir)'; \
-	  echo 'sbin=$(STAGE)$(sbindir)'; \
-	  echo 'man=$(STAGE)$(mandir)'; \
-	  echo 'modules=$(STAGE)$(apachemoduledir)'; \
+	@$(MKDIR_P) "$(STAGE)" && stage=`cd "$(STAGE)" && pwd` && link=`mktemp -d` && \
+	ln -s "$$stage" $$link/stage && \
+	{ $(MAKE) -s install DESTDIR=$$link/stage; rc=$$?; rm -r $$link; exit $$rc; }
+	@stage=`cd "$(STAGE)" && pwd`; \
+	{ echo "confd=$$stage$(sysconfdir)/omakase/conf.d"; \
+	  echo "share=$$stage$(pkgdatadir)"; \
+	  echo "lib=$$stage$(pkglibdir)"; \
+	  echo "libexec=$$stage$(pkglibexecdir)"; \
+	  echo "bin=$$stage$(bindir)"; \
+	  echo "sbin=$$stage$(sbindir)"; \
+	  echo "man=$$stage$(mandir)"; \
+	  echo "modules=$$stage$(apachemoduledir)"; \
 	  echo 'httpd=$(HTTPD)'; \
 	  echo 'httpd_modules=$(APACHE_LIBEXECDIR)'; \
-	} >'$(STAGE)/layout'
+	} >"$(STAGE)/layout"
 .PHONY: stage
 
 # The README's pictures, from the sample site in headless Chromium.

@@ -277,9 +277,23 @@ static void add_hosts(server_rec *s, struct counter_customer *c,
     }
 }
 
-static int enter_site(server_rec *s)
+/* A virtual host without a directive of ours has the very struct of the main
+ * server from httpd: its customer and policy need one of its own. */
+static struct counter_server_conf *own_conf(apr_pool_t *p, server_rec *s,
+                                            server_rec *main_server)
 {
     struct counter_server_conf *conf = conf_of(s);
+
+    if (s != main_server && conf == conf_of(main_server)) {
+        conf = apr_pmemdup(p, conf, sizeof *conf);
+        conf->customer = NULL; /* never inherited */
+        ap_set_module_config(s->module_config, &counter_module, conf);
+    }
+    return conf;
+}
+
+static int enter_site(server_rec *s, struct counter_server_conf *conf)
+{
     const char *name = conf->customer ? conf->customer : s->server_hostname;
     struct counter_customer *c;
     struct omk_err err = {0};
@@ -317,11 +331,22 @@ static int enter_site(server_rec *s)
     return rc == OMK_OK ? OK : config_error(s, &err);
 }
 
+static void log_mended(struct counter_store *store)
+{
+    unsigned mended = counter_store_mended(store);
+
+    if (mended) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, child.server,
+                     "OMK0105: counter: %s: %u damaged copies mended from "
+                     "their twins; check the disk",
+                     child.conf->store, mended);
+    }
+}
+
 static apr_status_t sync_store(int state, void *data, apr_pool_t *p)
 {
     struct counter_store *store = atomic_load(&child.store);
     struct omk_err err;
-    unsigned mended;
 
     (void)data;
     (void)p;
@@ -332,13 +357,7 @@ static apr_status_t sync_store(int state, void *data, apr_pool_t *p)
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, child.server,
                      "OMK0104: counter: %s: %s", err.where, err.text);
     }
-    mended = counter_store_mended(store);
-    if (mended) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, child.server,
-                     "OMK0105: counter: %s: %u damaged copies mended from "
-                     "their twins; check the disk",
-                     child.conf->store, mended);
-    }
+    log_mended(store);
     return APR_SUCCESS;
 }
 
@@ -390,7 +409,7 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
         return !OK;
     }
     for (server_rec *s = main_server; s; s = s->next) {
-        int rc = enter_site(s);
+        int rc = enter_site(s, own_conf(p, s, main_server));
 
         if (rc != OK) {
             return rc;
@@ -486,21 +505,57 @@ static int is_ours(request_rec *r)
     return r->handler && strcmp(r->handler, HANDLER) == 0;
 }
 
-/* There is no file behind the URL: no walk through directories for one. Only
- * where <Location> has set the handler; one of .htaccess is found later. */
-static int map_to_storage(request_rec *r)
+/* The handler that <Location> has set, or NULL. */
+static const char *configured_handler(request_rec *r)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
-    const char *name = core->handler, *unused;
+    const char *unused;
 
-    if (core->expr_handler) { /* SetHandler's, a plain word or an expression */
-        name = ap_expr_str_exec(r, core->expr_handler, &unused);
+    /* SetHandler's argument: a plain word is kept as an expression too */
+    return core->expr_handler
+               ? ap_expr_str_exec(r, core->expr_handler, &unused)
+               : core->handler;
+}
+
+/* There is no file behind the URL: no walk through directories for one. httpd
+ * applies <Location> before it translates names and again after
+ * map_to_storage, which sees neither; so what the first one said is noted, and
+ * taken for the second as long as the URL is the same. A handler of
+ * .htaccess's is found later, after the walk. */
+static int translate_name(request_rec *r)
+{
+    const char *name = configured_handler(r);
+
+    if (name && strcmp(name, HANDLER) == 0) {
+        ap_set_module_config(r->request_config, &counter_module,
+                             apr_pstrdup(r->pool, r->uri));
     }
-    if (!name || strcmp(name, HANDLER) != 0) {
+    return DECLINED;
+}
+
+static int map_to_storage(request_rec *r)
+{
+    const char *uri = ap_get_module_config(r->request_config, &counter_module);
+
+    if (!uri) {
+        return DECLINED;
+    }
+    if (r->proxyreq || strcmp(uri, r->uri) != 0) { /* rewritten */
+        ap_set_module_config(r->request_config, &counter_module, NULL);
         return DECLINED;
     }
     r->finfo.filetype = APR_REG; /* FallbackResource leaves it alone */
     return OK;
+}
+
+/* What no directory's rules have been applied to is for our handler only: an
+ * <If> may have come to another one in the second round. */
+static int fixups(request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &counter_module)
+                   && !is_ours(r)
+               ? HTTP_FORBIDDEN
+               : DECLINED;
 }
 
 static int is_ignored(const request_rec *r,
@@ -536,15 +591,16 @@ static const char *purpose(const request_rec *r)
     return NULL;
 }
 
-/* A full disk would say so with every hit: one line a second and child. */
-static void log_failure(request_rec *r, const struct omk_err *err)
+/* A full disk would say so with every hit: one line a second and child. It is
+ * the operator's to read, not the customer's: so not into r's log. */
+static void log_failure(const request_rec *r, const struct omk_err *err)
 {
     long now = (long)apr_time_sec(r->request_time);
 
     if (atomic_exchange(&child.logged_at, now) != now) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "OMK0106: counter: %s%s%s", err->where,
-                      *err->where ? ": " : "", err->text);
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, child.server,
+                     "OMK0106: counter: %s%s%s", err->where,
+                     *err->where ? ": " : "", err->text);
     }
 }
 
@@ -557,7 +613,9 @@ static int send_response(request_rec *r,
     if (!response->body.data) {
         return HTTP_SERVICE_UNAVAILABLE;
     }
-    r->status = response->status;
+    if (response->status != HTTP_OK) {
+        r->status = response->status; /* as an ErrorDocument it has one */
+    }
     ap_set_content_type(r, response->body.type);
     ap_set_content_length(r, (apr_off_t)response->body.len);
     apr_table_setn(r->headers_out, "Cache-Control",
@@ -596,7 +654,7 @@ static int handler(request_rec *r)
                       " without a CounterStore");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    r->allowed |= AP_METHOD_BIT << M_GET;
+    ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, -1);
     if (r->method_number != M_GET) {
         return HTTP_METHOD_NOT_ALLOWED;
     }
@@ -610,7 +668,8 @@ static int handler(request_rec *r)
     request = (struct counter_request){
         .query = r->args ? r->args : "",
         .len = r->args ? strlen(r->args) : 0,
-        .headers = {.method = top->method,
+        /* an ErrorDocument is asked for by GET whatever the page was */
+        .headers = {.method = top->header_only ? "HEAD" : top->method,
                     .referer = header(r, "Referer"),
                     .sec_fetch_site = header(r, "Sec-Fetch-Site"),
                     .purpose = purpose(r)},
@@ -628,6 +687,9 @@ static int handler(request_rec *r)
     counter_answer(&engine, &request, &alloc, &response);
     if (response.log.code) {
         log_failure(r, &response.log);
+    }
+    if (engine.store) {
+        log_mended(engine.store);
     }
     if (response.refused) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
@@ -677,7 +739,9 @@ static void register_hooks(apr_pool_t *p)
     (void)p;
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
 }
 

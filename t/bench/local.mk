@@ -1,0 +1,31 @@
+# Measured by `make bench`; each prints lines of name, value, target and unit,
+# with tabs between. BENCH="NAME..." runs some of them, RUNS=N takes N pairs.
+BENCHMARKS =
+if BUILD_COUNTER
+BENCHMARKS += t/bench/counter_hit t/bench/counter_million t/bench/counter_cgi \
+	t/bench/count_cgi t/bench/counter_memory
+check_LTLIBRARIES += t/bench/mod_constant.la
+check_PROGRAMS += t/bench/prefill t/bench/spawn
+BENCH_BUILT = t/bench/mod_constant.la t/bench/prefill t/bench/spawn
+endif
+if BUILD_INDEX_ORDER
+BENCHMARKS += t/bench/index_order
+endif
+
+t_bench_mod_constant_la_SOURCES = t/bench/mod_constant.c
+t_bench_mod_constant_la_CPPFLAGS = $(AP_CPPFLAGS)
+t_bench_mod_constant_la_CFLAGS = $(AP_CFLAGS)
+t_bench_mod_constant_la_LDFLAGS = $(AP_LINK_FLAGS) -rpath /nowhere
+
+t_bench_prefill_SOURCES = t/bench/prefill.c
+t_bench_prefill_LDADD = libcounter.la libomakase.la $(SODIUM_LIBS)
+
+t_bench_spawn_SOURCES = t/bench/spawn.c
+t_bench_spawn_LDADD = libomakase.la
+
+bench: all $(BENCH_BUILT)
+	@PERL5LIB=$(abs_top_srcdir)/t/lib BENCH='$(BENCH)' RUNS='$(RUNS)' \
+	  perl $(srcdir)/t/bench/run --builddir=. --srcdir=$(srcdir) \
+	  $(BENCHMARKS:%=$(srcdir)/%)
+.PHONY: bench
+EXTRA_DIST += t/bench/run t/bench/visitors.lua $(BENCHMARKS)

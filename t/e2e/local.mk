@@ -1,5 +1,48 @@
 E2E_TESTS += t/e2e/instance.t
 E2E_TESTS += t/e2e/errors.t
+E2E_TESTS += t/e2e/index_order.t
 E2E_TESTS += t/e2e/site.t
 E2E_TESTS += t/e2e/promises.t
+E2E_TESTS += t/e2e/admin.t
+E2E_TESTS += t/e2e/pages.t
+E2E_TESTS += t/e2e/bench.t
 E2E_TESTS += t/root/install_packages.t
+
+# The counter, also under hard conditions.
+if BUILD_COUNTER
+E2E_TESTS += t/e2e/counter.t
+E2E_TESTS += t/e2e/counter_walk.t
+E2E_TESTS += t/e2e/counter_cgi.t
+E2E_TESTS += t/e2e/counter_conf.t
+E2E_TESTS += t/e2e/counter_damage.t
+E2E_TESTS += t/e2e/counter_designs.t
+E2E_TESTS += t/e2e/counter_disk.t
+E2E_TESTS += t/e2e/counter_exact.t
+E2E_TESTS += t/e2e/counter_kill.t
+E2E_TESTS += t/e2e/counter_memory.t
+E2E_TESTS += t/e2e/counter_proxy.t
+E2E_TESTS += t/e2e/counter_requests.t
+E2E_TESTS += t/e2e/counter_restart.t
+check_PROGRAMS += t/e2e/store_tool
+t_e2e_store_tool_SOURCES = t/e2e/store_tool.c
+t_e2e_store_tool_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/counter
+t_e2e_store_tool_CFLAGS = $(AM_CFLAGS)
+t_e2e_store_tool_LDADD = libcounter.la libomakase.la $(SODIUM_LIBS) -lpthread
+endif
+EXTRA_DIST += t/bench/counter_memory
+E2E_TESTS += t/e2e/bootstrap.t
+E2E_TESTS += t/e2e/sanitized.t
+E2E_TESTS += t/e2e/stock.t
+E2E_TESTS += t/e2e/security.t
+E2E_TESTS += t/e2e/with_modules.t
+
+# MariaDB and phpMyAdmin.
+if BUILD_PROVISION
+E2E_TESTS += t/e2e/database.t
+E2E_TESTS += t/e2e/phpmyadmin.t
+check_PROGRAMS += t/e2e/database_tool
+t_e2e_database_tool_SOURCES = t/e2e/database_tool.c
+t_e2e_database_tool_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_e2e_database_tool_CFLAGS = $(AM_CFLAGS) $(PROVISION_CFLAGS)
+t_e2e_database_tool_LDADD = libprovision.la libomakase.la $(PROVISION_LIBS)
+endif

@@ -32,6 +32,19 @@ t_fuzz_fuzz_conf_t_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/conf"'
 t_fuzz_fuzz_conf_t_LDFLAGS = $(FUZZ_LDFLAGS)
 t_fuzz_fuzz_conf_t_LDADD = libcounter.la libomakase.la $(SODIUM_LIBS)
 
+FUZZ_TARGETS += t/fuzz/fuzz_import.t
+t_fuzz_fuzz_import_t_SOURCES = t/fuzz/fuzz_import.c $(FUZZ_MAIN)
+t_fuzz_fuzz_import_t_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/import"'
+t_fuzz_fuzz_import_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_import_t_LDADD = libcounteradmin.la libcounter.la libomakase.la \
+	$(SODIUM_LIBS) $(JANSSON_LIBS)
+
+FUZZ_TARGETS += t/fuzz/fuzz_store.t
+t_fuzz_fuzz_store_t_SOURCES = t/fuzz/fuzz_store.c $(FUZZ_MAIN)
+t_fuzz_fuzz_store_t_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/store"'
+t_fuzz_fuzz_store_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_store_t_LDADD = libcounter.la libomakase.la -lpthread
+
 FUZZ_TARGETS += t/fuzz/fuzz_strip.t
 t_fuzz_fuzz_strip_t_SOURCES = t/fuzz/fuzz_strip.c $(FUZZ_MAIN)
 t_fuzz_fuzz_strip_t_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/strip"'

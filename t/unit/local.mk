@@ -1,3 +1,6 @@
+# Those that start threads: make check runs them under TSan as well.
+THREADED_TESTS =
+
 UNIT_TESTS += t/unit/num.t
 t_unit_num_t_SOURCES = t/unit/num.c
 t_unit_num_t_CFLAGS = $(UNIT_CFLAGS)
@@ -33,6 +36,7 @@ t_unit_visitor_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_visitor_t_LDADD = $(COUNTER_UNIT_LIBS)
 
 UNIT_TESTS += t/unit/store.t
+THREADED_TESTS += t/unit/store.t
 t_unit_store_t_SOURCES = t/unit/store.c
 t_unit_store_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_store_t_LDADD = $(COUNTER_UNIT_LIBS) -lpthread
@@ -46,6 +50,11 @@ UNIT_TESTS += t/unit/conf.t
 t_unit_conf_t_SOURCES = t/unit/conf.c
 t_unit_conf_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_conf_t_LDADD = $(COUNTER_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/admin.t
+t_unit_admin_t_SOURCES = t/unit/admin.c
+t_unit_admin_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_admin_t_LDADD = libcounteradmin.la $(COUNTER_UNIT_LIBS) $(JANSSON_LIBS)
 
 # Images; BUILDDIR is where the designs and the effects have been built.
 IMAGE_UNIT_CPPFLAGS = $(AM_CPPFLAGS) -DBUILDDIR='"$(abs_builddir)"'
@@ -67,6 +76,7 @@ t_unit_strip_t_LDADD = $(IMAGE_UNIT_LIBS)
 EXTRA_t_unit_strip_t_DEPENDENCIES = $(IMAGE_UNIT_NEEDS)
 
 UNIT_TESTS += t/unit/design.t
+THREADED_TESTS += t/unit/design.t
 t_unit_design_t_SOURCES = t/unit/design.c $(PICTURES)
 t_unit_design_t_CPPFLAGS = $(IMAGE_UNIT_CPPFLAGS)
 t_unit_design_t_CFLAGS = $(UNIT_CFLAGS) $(GD_CFLAGS)
@@ -94,6 +104,13 @@ t_unit_golden_t_CFLAGS = $(UNIT_CFLAGS) $(GD_CFLAGS)
 t_unit_golden_t_LDADD = $(IMAGE_UNIT_LIBS)
 EXTRA_t_unit_golden_t_DEPENDENCIES = $(IMAGE_UNIT_NEEDS)
 endif
+
+# After a change that is meant: look at what git shows to have changed.
+golden: all t/unit/golden.t
+	$(MKDIR_P) $(srcdir)/t/golden
+	t/unit/golden.t --write
+.PHONY: golden
+EXTRA_DIST += t/golden
 
 # The program omakase's cores.
 if BUILD_PROVISION
@@ -145,10 +162,3 @@ t_unit_usage_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
 t_unit_usage_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_usage_t_LDADD = $(PROVISION_UNIT_LIBS)
 endif
-
-# After a change that is meant: look at what git shows to have changed.
-golden: all t/unit/golden.t
-	$(MKDIR_P) $(srcdir)/t/golden
-	t/unit/golden.t --write
-.PHONY: golden
-EXTRA_DIST += t/golden

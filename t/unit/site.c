@@ -21,8 +21,11 @@ static void *take(void *ctx, size_t size)
     if (a->fail_at && a->count + 1 >= a->fail_at) {
         return NULL;
     }
-    a->pieces = realloc(a->pieces, (a->count + 1) * sizeof(void *));
-    assert_non_null(a->pieces);
+    if ((a->count & (a->count - 1)) == 0) { /* full at each power of two */
+        a->pieces = realloc(a->pieces,
+                            (a->count ? 2 * a->count : 1) * sizeof(void *));
+        assert_non_null(a->pieces);
+    }
     return a->pieces[a->count++] = malloc(size);
 }
 

@@ -9,6 +9,8 @@ package Omakase::Daemon;
 #   command        program and arguments, staying in the foreground
 #   wait_ready     polls; croaks with the log's end when the daemon died
 #   addresses      [NAME => value]... for ROOT/addresses
+#   mark           what stands, between NULs, in the command line of each of
+#                  its processes and of no other program
 
 use v5.30;
 use warnings;
@@ -30,6 +32,10 @@ sub root { $_[0]{instance}->root }
 sub pidfile { $_[0]->root . '/run/' . $_[0]->name . '.pid' }
 sub outfile { $_[0]->root . '/log/' . $_[0]->name . '.out' }
 sub addresses { () }
+sub mark { () }
+
+# Whether this instance has anything for the daemon to do.
+sub wanted {1}
 
 # A loopback port that is free now. The kernel hands out another each time; a
 # daemon that finds it taken all the same is started again by start().
@@ -59,6 +65,8 @@ sub pid {
 sub start {
     my ($self) = @_;
     my @command = (@{$self->instance->{wrapper}}, $self->command);
+    # Of one that was killed: daemons take any process of that number for it.
+    unlink $self->pidfile if !$self->pid;
     my $out = $self->outfile;
     pipe my $r, my $w or croak "pipe: $!";
     my $pid = fork // croak "fork: $!";
@@ -113,26 +121,51 @@ sub tail {
     return join '', @l;
 }
 
+# All of its processes. Children outlive a parent that was killed, and keep
+# its port.
+sub pids {
+    my ($self) = @_;
+    my $mark = $self->mark // return;
+    my @pids;
+    for my $file (glob '/proc/[0-9]*/cmdline') {
+        open my $fh, '<', $file or next;
+        push @pids, $file =~ /(\d+)/ if index("\0" . (<$fh> // ''), "\0$mark\0") >= 0;
+    }
+    return @pids;
+}
+
 # Ends the daemon in its own way; after 20 s by force. True when it went by
 # itself.
 sub stop {
     my ($self) = @_;
     my $pid = $self->pid || ($self->alive ? $self->{started} : 0);
-    return 1 if !$pid;
-    my $gone = sub {
-        open my $fh, '<', "/proc/$pid/stat" or return 1;
-        return (<$fh> // '') =~ /\) Z /;
-    };
-    kill 'TERM', $pid;
-    my $ok = $self->poll('end', 20, $gone);
-    if (!$ok) {
-        kill 'KILL', -$pid;
-        kill 'KILL', $pid;
-        $self->poll('end', 5, $gone);
+    my $ok = 1;
+    if ($pid) {
+        kill 'TERM', $pid;
+        $ok = $self->_gone(20, $pid) || do {
+            kill 'KILL', -$pid, $pid;
+            $self->_gone(5, $pid);
+            0;
+        };
+    }
+    if (my @left = $self->pids) {
+        kill 'KILL', @left;
+        $self->_gone(5, @left);
     }
     unlink $self->pidfile;
     delete $self->{started};
-    return !!$ok;
+    return $ok;
+}
+
+sub _gone {
+    my ($self, $seconds, @pids) = @_;
+    return $self->poll('end', $seconds, sub {
+        for my $pid (@pids) {
+            open my $fh, '<', "/proc/$pid/stat" or next;
+            return 0 if (<$fh> // '') =~ /\) [^Z] /;
+        }
+        return 1;
+    });
 }
 
 1;

@@ -19,8 +19,21 @@ use Carp;
 use File::Path qw(make_path remove_tree);
 use File::Temp ();
 use Omakase::Daemon::Httpd;
+use Omakase::Daemon::Mariadb;
+use Omakase::Daemon::Phpmyadmin;
+use Scalar::Util qw(refaddr weaken);
 
-my %DAEMONS = (httpd => 'Omakase::Daemon::Httpd');
+my %DAEMONS = (httpd => 'Omakase::Daemon::Httpd', mariadb => 'Omakase::Daemon::Mariadb',
+    phpmyadmin => 'Omakase::Daemon::Phpmyadmin');
+
+# Temporary instances that are still there. A test's file-scoped one outlives
+# the test into global destruction, where its daemons may be gone before it;
+# and a signal runs no destructor at all.
+my %temporary;
+END {
+    local $?;
+    $_ && $_->_end for values %temporary;
+}
 
 # root       directory of the instance; without it a temporary one that goes
 #            away with the object
@@ -31,6 +44,7 @@ my %DAEMONS = (httpd => 'Omakase::Daemon::Httpd');
 # site_conf  further httpd configuration for every site
 # load       further LoadModule lines, before all of conf.d's directives
 # confd      another conf.d
+# databases  true: with MariaDB and phpMyAdmin
 # wrapper    command words before each daemon's own (valgrind, …)
 # env        environment of the daemons, as a hash
 sub new {
@@ -39,12 +53,15 @@ sub new {
         wrapper => [], sites => [], site_conf => '', %o}, $class;
     $self->{owner} = $$;
     $self->{stage} //= $ENV{OMAKASE_STAGE} // $self->_make_stage;
-    $self->{layout} = _layout("$self->{stage}/layout");
     if (!defined $self->{root}) {
         $self->{temporary} = File::Temp->newdir('omakase-test-XXXXXX',
             TMPDIR => 1, CLEANUP => 0);
         $self->{root} = "$self->{temporary}";
         chmod 0755, $self->{root};
+        weaken($temporary{refaddr $self} = $self);
+        for my $signal (qw(HUP INT PIPE TERM)) {
+            $SIG{$signal} //= sub { exit 1 };
+        }
     }
     $self->_check_reachable;
     make_path(map {"$self->{root}/$_"} qw(run log etc/httpd var srv));
@@ -56,13 +73,19 @@ sub new {
 }
 
 sub root { $_[0]{root} }
-sub layout { $_[0]{layout}{$_[1]} // croak "layout has no $_[1]" }
+sub layout {
+    my ($self, $what) = @_;
+    # Not earlier: an instance whose stage is gone can still be stopped.
+    $self->{layout} //= _layout("$self->{stage}/layout");
+    return $self->{layout}{$what} // croak "layout has no $what";
+}
 sub daemon {
     my ($self, $name) = @_;
     my ($d) = grep { $_->name eq $name } @{$self->{daemons}};
     return $d // croak "this instance has no $name";
 }
 sub httpd { $_[0]->daemon('httpd') }
+sub mariadb { $_[0]->daemon('mariadb') }
 
 # The user that httpd serves as: www-data when started by root.
 sub web_user { $> == 0 ? 'www-data' : scalar getpwuid $> }
@@ -92,7 +115,7 @@ sub put {
 sub start {
     my ($self) = @_;
     $_->configure for @{$self->{daemons}};
-    for my $d (@{$self->{daemons}}) {
+    for my $d (grep { $_->wanted } @{$self->{daemons}}) {
         $d->start;
         $d->wait_ready;
     }
@@ -103,11 +126,12 @@ sub start {
 sub stop {
     my ($self) = @_;
     my $ok = 1;
-    $ok &= $_->stop for reverse @{$self->{daemons}};
+    # Names still, where new() has failed half-way.
+    $ok &= $_->stop for reverse grep {ref} @{$self->{daemons} // []};
     return $ok;
 }
 
-sub running { !grep { !$_->pid } @{$_[0]{daemons}} }
+sub running { !grep { $_->wanted && !$_->pid } @{$_[0]{daemons}} }
 
 # ROOT/addresses: shell variables, for people and for programs.
 sub addresses {
@@ -144,7 +168,8 @@ sub read_addresses {
     open my $fh, '<', "$root/addresses" or return;
     my %a;
     while (<$fh>) {
-        $a{$1} = $2 =~ s/\A'(.*)'\z/$1/sr =~ s/'\\''/'/gr if /^(\w+)=(.*)$/;
+        my ($name, $value) = /^(\w+)=(.*)$/ or next;
+        $a{$name} = $value =~ s/\A'(.*)'\z/$1/sr =~ s/'\\''/'/gr;
     }
     return %a;
 }
@@ -205,12 +230,20 @@ sub unreachable {
     return;
 }
 
-sub DESTROY {
+# Stops what runs, and removes the root; once, and not in a forked copy.
+sub _end {
     my ($self) = @_;
-    return if $self->{owner} != $$ || !$self->{temporary};
-    local ($@, $?, $!);
+    return if $self->{owner} != $$ || !delete $temporary{refaddr $self};
+    local ($@, $!);
     $self->stop;
     remove_tree($self->{root}) if !$ENV{OMAKASE_KEEP};
+    return;
+}
+
+sub DESTROY {
+    my ($self) = @_;
+    local $?;
+    $self->_end;
     return;
 }
 

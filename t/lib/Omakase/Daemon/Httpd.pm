@@ -7,11 +7,13 @@ use warnings;
 use parent 'Omakase::Daemon';
 use Carp;
 use IO::Socket::INET;
+use Omakase::Daemon::Phpmyadmin;
 
 sub name {'httpd'}
 sub port { $_[0]{port} }
 sub addr { '127.0.0.1:' . $_[0]{port} }
 sub error_log { $_[0]->root . '/log/httpd-error.log' }
+sub mark { "-f\0" . $_[0]->root . '/etc/httpd.conf' }
 sub addresses { ['HTTP', $_[0]->addr], ['HTTPD_PID', $_[0]->pid] }
 
 sub configure {
@@ -32,6 +34,8 @@ sub configure {
         HTTPD_MODULES => $i->layout('httpd_modules'),
         OMAKASE_MPM => $i->{mpm},
     );
+    push @defines, OMAKASE_PHPMYADMIN => Omakase::Daemon::Phpmyadmin->installed
+        if $i->{databases} && Omakase::Daemon::Phpmyadmin->installed;
     push @defines, OMAKASE_USER => $i->web_user, OMAKASE_GROUP => $i->web_user
         if $> == 0;
     my $text = '';

@@ -62,6 +62,10 @@ void omk_cmd_json(json_t *j);
 void omk_cmd_print_held(const struct omk_plan *plan);
 json_t *omk_cmd_json_held(const struct omk_plan *plan);
 
+/* The plan, with what the machine has. */
+int omk_cmd_plan(struct omk_cmd *c, struct omk_plan **out,
+                 struct omk_err *err);
+
 /* Options for apply that print what it says to stderr. */
 void omk_cmd_apply_options(struct omk_cmd *c, struct omk_apply_options *o);
 

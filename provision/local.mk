@@ -28,12 +28,14 @@ libprovision_la_SOURCES = \
 	provision/render.c provision/render.h \
 	provision/render_httpd.c provision/render_php.c \
 	provision/run.c provision/run.h \
+	provision/secret.c provision/secret.h \
 	provision/status.c provision/status.h \
 	provision/account.c provision/account.h \
 	provision/btrfs.c provision/btrfs.h \
 	provision/conf.c provision/conf.h \
 	provision/customer.c provision/customer.h \
 	provision/database.c provision/database.h \
+	provision/host.c provision/host.h \
 	provision/names.c provision/names.h \
 	provision/node.c provision/node.h \
 	provision/quota.c provision/quota.h \

@@ -49,3 +49,9 @@ endif
 E2E_TESTS += t/e2e/provision.t
 E2E_TESTS += t/e2e/provision_kill.t
 EXTRA_DIST += t/kill_at.c
+
+if BUILD_PHP_POOL
+E2E_TESTS += t/e2e/php.t
+E2E_TESTS += t/e2e/php_attack.t
+E2E_TESTS += t/e2e/php_alone.t
+endif

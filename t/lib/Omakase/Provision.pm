@@ -54,7 +54,6 @@ sub conf {
     $self->put('etc/omakase/omakase.conf', <<"END" . $more);
 host = "localhost"
 httpd { listen = {"127.0.0.1:$self->{port}"} }
-php { reload_wait = 5 }
 mysql { socket = "$self->{root}/run/omakase/mysqld.sock" }
 paths {
     confd = "$self->{root}/confd"

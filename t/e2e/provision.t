@@ -197,6 +197,23 @@ ok_run('gone', 'apply');
 is($n->get('three.localhost', '/a.html')->{status}, 404, 'its names are nobody\'s');
 ok(-e $n->root . "/srv/omakase/$c/web/a.html", 'its files stay');
 
+# --- files changed by program keep their comments ---------------------------------------------
+$n->customers_d("$b.conf", $n->slurp("etc/omakase/customers.d/$b.conf") . "# last words\n");
+ok_run('domain add', 'domain', 'add', $b, 'more.localhost', '--docroot', 'web/more');
+ok_run('suspend', 'customer', 'suspend', $b);
+ok_run('resume', 'customer', 'resume', $b);
+ok_run('rename-domain', 'customer', 'rename-domain', $b, 'more.localhost', 'most.localhost');
+ok_run('mail add', 'mail', 'add', $b, 'info', 'quota=10M');
+is(($n->omakase('mail', 'add', $b, '../x'))[0], 65, 'no hostile mailbox');
+is(($n->omakase('domain', 'add', $b, 'one.localhost'))[0], 77, "nor another's domain");
+like($n->slurp("etc/omakase/customers.d/$b.conf"), qr/# last words\ndomain "most\.localhost" \{ docroot = "web\/more" \}\nsuspended = false\n\z/, 'the file');
+like($n->slurp("etc/omakase/customers.d/$b.mail"), qr/^info quota=10M$/m, 'the mail file');
+ok_run('they are applied', 'apply');
+$n->put("srv/omakase/$b/web/more/a.html", "mehr\n");
+is($n->get('most.localhost', '/a.html')->{content}, "mehr\n", 'and served');
+ok_run('domain remove', 'domain', 'remove', $b, 'most.localhost');
+ok_run('mail remove', 'mail', 'remove', $b, 'info');
+
 # --- two at once; usage -------------------------------------------------------------------------
 $n->customers_d("$a.httpd.conf", "Header set X-Own again\n");
 my @two = map { $n->begin('apply') } 1, 2;

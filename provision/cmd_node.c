@@ -191,7 +191,7 @@ const struct omk_command omk_commands_node[] = {
      "Exit code 0: all is as applied; 2: something is not; 1: an error.\n", 0,
      0, status},
     {"start", "[DAEMON...]", "start the daemons, where no init system does",
-     "DAEMON: php-fpm, httpd. Nothing to do for one that runs.\n", 0, 8, start},
+     "DAEMON: mariadb, php-fpm, httpd. Nothing to do for one that runs.\n", 0, 8, start},
     {"stop", "[DAEMON...]", "end them", "", 0, 8, stop},
     {0},
 };

@@ -18,10 +18,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define START_S 30
+#define START_S 60
 #define RELOAD_S 30 /* process_control_timeout of conf.d/php/php-fpm.conf */
 
 const struct omk_daemon *const omk_daemons[] = {
+    &omk_daemon_mariadb,
     &omk_daemon_php,
     &omk_daemon_httpd,
     NULL,
@@ -117,7 +118,10 @@ int omk_daemon_start(apr_pool_t *p, const struct omk_node *n,
     if (omk_daemon_pid(p, n, d)) {
         return OMK_OK;
     }
-    rc = omk_start(d->command(p, n, current), log, false, &pid, err);
+    rc = d->prepare ? d->prepare(p, n, err) : OMK_OK;
+    if (rc == OMK_OK) {
+        rc = omk_start(d->command(p, n, current), log, false, &pid, err);
+    }
     if (rc) {
         return rc;
     }

@@ -28,6 +28,7 @@ sub new {
     $self->{root} = "$self->{temporary}";
     chmod 0755, $self->{root};
     $self->{port} = _free_port();
+    $self->{mysql_port} = _free_port();
     make_path("$self->{root}/etc/omakase/customers.d");
     # A conf.d of its own, to be changed.
     system('cp', '-r', $self->{layout}{confd}, "$self->{root}/confd") == 0 or croak 'cp';
@@ -54,7 +55,7 @@ sub conf {
     $self->put('etc/omakase/omakase.conf', <<"END" . $more);
 host = "localhost"
 httpd { listen = {"127.0.0.1:$self->{port}"} }
-mysql { socket = "$self->{root}/run/omakase/mysqld.sock" }
+mysql { listen = "127.0.0.1:$self->{mysql_port}" }
 paths {
     confd = "$self->{root}/confd"
     share = "$l{share}"

@@ -111,3 +111,66 @@ golden: all t/unit/golden.t
 	t/unit/golden.t --write
 .PHONY: golden
 EXTRA_DIST += t/golden
+
+# The program omakase's cores.
+if BUILD_PROVISION
+PROVISION_UNIT_LIBS = libprovision.la $(UNIT_LIBS) $(PROVISION_LIBS)
+PROVISION_UNIT_CFLAGS = $(UNIT_CFLAGS) $(PROVISION_CFLAGS)
+
+UNIT_TESTS += t/unit/names.t
+t_unit_names_t_SOURCES = t/unit/names.c
+t_unit_names_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_names_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_names_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/node.t
+t_unit_node_t_SOURCES = t/unit/node.c
+t_unit_node_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_node_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_node_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/edit.t
+t_unit_edit_t_SOURCES = t/unit/edit.c
+t_unit_edit_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_edit_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_edit_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/secret.t
+t_unit_secret_t_SOURCES = t/unit/secret.c
+t_unit_secret_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_secret_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_secret_t_LDADD = $(PROVISION_UNIT_LIBS) -lcrypt
+
+UNIT_TESTS += t/unit/customer.t
+t_unit_customer_t_SOURCES = t/unit/customer.c
+t_unit_customer_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_customer_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_customer_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/account.t
+t_unit_account_t_SOURCES = t/unit/account.c $(CUSTOMERS)
+t_unit_account_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_account_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_account_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+# Trees of customers, with processes under their uids.
+CUSTOMERS = t/unit/customers.c t/unit/customers.h
+
+UNIT_TESTS += t/unit/tree.t
+t_unit_tree_t_SOURCES = t/unit/tree.c $(CUSTOMERS)
+t_unit_tree_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_tree_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_tree_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/quota.t
+t_unit_quota_t_SOURCES = t/unit/quota.c $(CUSTOMERS)
+t_unit_quota_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_quota_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_quota_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/usage.t
+t_unit_usage_t_SOURCES = t/unit/usage.c $(CUSTOMERS)
+t_unit_usage_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_usage_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_usage_t_LDADD = $(PROVISION_UNIT_LIBS)
+endif

@@ -19,10 +19,13 @@ use Carp;
 use File::Path qw(make_path remove_tree);
 use File::Temp ();
 use Omakase::Daemon::Httpd;
+use Omakase::Daemon::Mariadb;
 use Omakase::Daemon::Phpfpm;
+use Omakase::Daemon::Phpmyadmin;
 use Scalar::Util qw(refaddr weaken);
 
-my %DAEMONS = (httpd => 'Omakase::Daemon::Httpd', 'php-fpm' => 'Omakase::Daemon::Phpfpm');
+my %DAEMONS = (httpd => 'Omakase::Daemon::Httpd', mariadb => 'Omakase::Daemon::Mariadb',
+    'php-fpm' => 'Omakase::Daemon::Phpfpm', phpmyadmin => 'Omakase::Daemon::Phpmyadmin');
 
 # Temporary instances that are still there. A test's file-scoped one outlives
 # the test into global destruction, where its daemons may be gone before it;
@@ -42,6 +45,7 @@ END {
 # site_conf  further httpd configuration for every site
 # load       further LoadModule lines, before all of conf.d's directives
 # confd      another conf.d
+# databases  true: with MariaDB and phpMyAdmin
 # wrapper    command words before each daemon's own (valgrind, …)
 # env        environment of the daemons, as a hash
 sub new {
@@ -82,6 +86,7 @@ sub daemon {
     return $d // croak "this instance has no $name";
 }
 sub httpd { $_[0]->daemon('httpd') }
+sub mariadb { $_[0]->daemon('mariadb') }
 sub php { $_[0]->daemon('php-fpm') }
 
 # The user that httpd serves as: www-data when started by root.

@@ -37,6 +37,9 @@ $cfg['AllowArbitraryServer'] = false;
 $cfg['AllowUserDropDatabase'] = false;
 $cfg['ShowCreateDb'] = false;
 
+$cfg['RecodingEngine'] = 'mb';
+$cfg['AvailableCharsets'] = OMAKASE_CHARSETS;
+
 // Nothing is read from or left in the server's own directories.
 $cfg['UploadDir'] = '';
 $cfg['SaveDir'] = '';

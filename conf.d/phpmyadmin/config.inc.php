@@ -36,6 +36,8 @@ $cfg['Servers'][1] = [
 $cfg['AllowArbitraryServer'] = false;
 $cfg['AllowUserDropDatabase'] = false;
 $cfg['ShowCreateDb'] = false;
+// The password is that of FTP, and changes with it.
+$cfg['ShowChgPassword'] = false;
 
 $cfg['RecodingEngine'] = 'mb';
 $cfg['AvailableCharsets'] = OMAKASE_CHARSETS;

@@ -12,6 +12,12 @@ httpdconf_DATA = \
 	conf.d/httpd/site.conf \
 	conf.d/httpd/ssi.conf
 
+EXTRA_DIST += $(phpconf_DATA)
+phpconfdir = $(sysconfdir)/omakase/conf.d/php
+phpconf_DATA = \
+	conf.d/php/php-fpm.conf \
+	conf.d/php/pool.conf
+
 EXTRA_DIST += $(mariadbconf_DATA)
 mariadbconfdir = $(sysconfdir)/omakase/conf.d/mariadb
 mariadbconf_DATA = conf.d/mariadb/my.cnf conf.d/mariadb/omakase.cnf

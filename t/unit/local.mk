@@ -134,4 +134,31 @@ t_unit_customer_t_SOURCES = t/unit/customer.c
 t_unit_customer_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
 t_unit_customer_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_customer_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/account.t
+t_unit_account_t_SOURCES = t/unit/account.c $(CUSTOMERS)
+t_unit_account_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_account_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_account_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+# Trees of customers, with processes under their uids.
+CUSTOMERS = t/unit/customers.c t/unit/customers.h
+
+UNIT_TESTS += t/unit/tree.t
+t_unit_tree_t_SOURCES = t/unit/tree.c $(CUSTOMERS)
+t_unit_tree_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_tree_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_tree_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/quota.t
+t_unit_quota_t_SOURCES = t/unit/quota.c $(CUSTOMERS)
+t_unit_quota_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_quota_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_quota_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/usage.t
+t_unit_usage_t_SOURCES = t/unit/usage.c $(CUSTOMERS)
+t_unit_usage_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_usage_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_usage_t_LDADD = $(PROVISION_UNIT_LIBS)
 endif

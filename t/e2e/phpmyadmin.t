@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # phpMyAdmin through HTTP as a browser would: the dialog on every name and
 # address, the customer's databases and no others, export, drop, import, equal,
-# in several character sets.
+# in several character sets. P61, P62, P63, P64.
 use v5.30;
 use warnings;
 use utf8;
@@ -11,6 +11,7 @@ use Encode qw(decode encode);
 use Compress::Zlib ();
 use MIME::Base64 qw(encode_base64);
 use Test::More;
+use Omakase::Browser;
 use Omakase::Client ();
 use Omakase::Instance;
 
@@ -279,6 +280,18 @@ like(import_file('abcdftp04', $large), qr/successfully/, 'are imported');
 is(sql('SELECT COUNT(*), SUM(CHAR_LENGTH(b)) FROM abcdftp04.big'), "2300\t6900000\n", 'all of them');
 my @left = glob $i->daemon('phpmyadmin')->dir . '/tmp/*';
 is_deeply([grep { !/twig/ } @left], [], 'no upload is left behind');
+
+# --- a real one --------------------------------------------------------------------------------
+
+SKIP: {
+    my $browser = Omakase::Browser->find or skip 'no Chromium', 3;
+    sql("ALTER USER abcdftp\@localhost IDENTIFIED BY 'plain'");
+    my $url = "http://abcdftp:plain\@$www:@{[$i->httpd->port]}/phpMyAdmin/index.php";
+    my $page = $browser->dump_dom("$url?route=/sql&db=abcdftp01&table=日記&pos=0&lang=ja" =~ s/([^ -~])/join '', map { sprintf '%%%02X', ord } split m{}, encode 'UTF-8', $1/ger);
+    like(decode('UTF-8', $page->{dom}), qr/寿司 🍣🍺/, 'Chromium shows a table');
+    like($page->{dom}, qr/abcdftp06/, 'and the databases beside it');
+    is_deeply([grep { !/JQMIGRATE/ } @{$page->{console}}], [], 'with nothing on its console');
+}
 
 # --- logs --------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ use Omakase::Client ();
 use Omakase::Instance;
 
 my $i = Omakase::Instance->new(databases => 1);
+my $guard = -e $i->layout('modules') . '/mod_php_pool.so';
 for (qw(mariadb phpmyadmin)) {
     plan skip_all => "no $_ here" if !$i->daemon($_)->wanted;
 }
@@ -29,6 +30,10 @@ AuthUserFile /nowhere
 SetEnv OMAKASE_PMA_SOCKET /elsewhere
 AddType text/plain .php
 END
+# The pool's socket belongs to no customer either.
+my $socket = $i->daemon('phpmyadmin')->socket;
+$i->put('xy', 'web/take/.htaccess', qq{SetHandler "proxy:unix:$socket|fcgi://localhost/"\nOptions -MultiViews\n});
+$i->put('xy', 'web/take/x.php', '<?php echo "taken ", ini_get("open_basedir");');
 $i->start;
 my $db = $i->mariadb;
 my ($www, $other) = ('www.example.localhost', 'www.other.localhost');
@@ -202,6 +207,15 @@ like(join('', map { ref ? @$_ : $_ } $home->{headers}{'set-cookie'} // ''), qr{p
     'a session for this path');
 (my $shown = $home->{content}) =~ s{<noscript>.*?</noscript>}{}gs;
 is_deeply([$shown =~ /class="alert (alert-(?!primary)[^"]*)"/g], [], 'no warnings on its page');
+
+# --- a customer who wants its pool ---------------------------------------------------
+
+SKIP: {
+    skip 'mod_php_pool is not built', 2 if !$guard;
+    my $r = ask('GET', $other, '/take/x.php');
+    is($r->{status}, 403, 'no .htaccess reaches its pool');
+    unlike($r->{content}, qr/taken/, 'and runs nothing there');
+}
 
 # --- what is seen -------------------------------------------------------------------
 

@@ -251,6 +251,9 @@ drop_tables('abcdftp01');
 like(import_file('abcdftp01', $dump), qr/Import has been successfully finished/, 'import');
 is(content_of('abcdftp01'), $before, 'into the emptied database: equal');
 
+like(import_file('abcdftp01', $dump), qr/#1050/, 'over what is there: no, and said');
+is(content_of('abcdftp01'), $before, 'which stays as it was');
+
 # Into one that is not empty it appends.
 sql_tab('abcdftp02', 'CREATE TABLE kept (a INT)');
 sql_tab('abcdftp02', 'INSERT INTO kept VALUES (1)');

@@ -29,4 +29,5 @@ phpmyadminconfdir = $(sysconfdir)/omakase/conf.d/phpmyadmin
 phpmyadminconf_DATA = \
 	conf.d/phpmyadmin/config.inc.php \
 	conf.d/phpmyadmin/pool.conf \
-	conf.d/phpmyadmin/prepend.php
+	conf.d/phpmyadmin/prepend.php \
+	conf.d/phpmyadmin/recode.php

@@ -568,6 +568,7 @@ static void check_databases(const struct omk_db_state *s, const char *login,
         omk_db_name(login, i, name);
         if (!has_database(s, name)) {
             say(report, "database %s is missing", name);
+            continue; /* and so are the rights on it, in general */
         }
         r = right_on(u, pattern_of(name, pattern));
         if (!r || !r->all) {

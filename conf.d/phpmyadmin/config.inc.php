@@ -36,6 +36,11 @@ $cfg['Servers'][1] = [
 $cfg['AllowArbitraryServer'] = false;
 $cfg['AllowUserDropDatabase'] = false;
 $cfg['ShowCreateDb'] = false;
+// The password is that of FTP, and changes with it.
+$cfg['ShowChgPassword'] = false;
+
+$cfg['RecodingEngine'] = 'mb';
+$cfg['AvailableCharsets'] = OMAKASE_CHARSETS;
 
 // Nothing is read from or left in the server's own directories.
 $cfg['UploadDir'] = '';

@@ -22,8 +22,8 @@ enum omk_code {
 
 struct omk_err {
     int code;        /* an omk_code */
-    char where[96];  /* file, file:line, or parameter; may be empty */
-    char text[200];  /* one line, no newline, no secret */
+    char where[256]; /* file, file:line, or parameter; may be empty */
+    char text[512];  /* one line, no newline, no secret */
 };
 
 /* Fills *err (which may be NULL) and returns code, so that a caller can write

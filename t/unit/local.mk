@@ -111,3 +111,27 @@ golden: all t/unit/golden.t
 	t/unit/golden.t --write
 .PHONY: golden
 EXTRA_DIST += t/golden
+
+# The program omakase's cores.
+if BUILD_PROVISION
+PROVISION_UNIT_LIBS = libprovision.la $(UNIT_LIBS) $(PROVISION_LIBS)
+PROVISION_UNIT_CFLAGS = $(UNIT_CFLAGS) $(PROVISION_CFLAGS)
+
+UNIT_TESTS += t/unit/names.t
+t_unit_names_t_SOURCES = t/unit/names.c
+t_unit_names_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_names_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_names_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/node.t
+t_unit_node_t_SOURCES = t/unit/node.c
+t_unit_node_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_node_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_node_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/customer.t
+t_unit_customer_t_SOURCES = t/unit/customer.c
+t_unit_customer_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_customer_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_customer_t_LDADD = $(PROVISION_UNIT_LIBS)
+endif

@@ -20,14 +20,17 @@ sub configure {
     my $i = $self->instance;
     $self->{port} //= $self->free_port;
     my @defines = (
-        OMAKASE_ROOT => $self->root,
+        OMAKASE_ROOT => $self->root, # for tests' own configuration
+        OMAKASE_GENERATION => $self->root . '/etc',
+        OMAKASE_STATE => $self->root . '/var',
+        OMAKASE_RUN => $self->root . '/run',
+        OMAKASE_LOG => $self->root . '/log',
         OMAKASE_CONFD => $i->{confd} // $i->layout('confd'),
         OMAKASE_SHARE => $i->layout('share'),
         OMAKASE_LIB => $i->layout('lib'),
         OMAKASE_LIBEXEC => $i->layout('libexec'),
         OMAKASE_MODULES => $i->layout('modules'),
         HTTPD_MODULES => $i->layout('httpd_modules'),
-        OMAKASE_HTTP => $self->addr,
         OMAKASE_MPM => $i->{mpm},
     );
     push @defines, OMAKASE_USER => $i->web_user, OMAKASE_GROUP => $i->web_user
@@ -36,12 +39,14 @@ sub configure {
     while (my ($name, $value) = splice @defines, 0, 2) {
         $text .= qq{Define $name "$value"\n};
     }
-    $text .= $i->{load} . "\n"
+    $text .= 'Listen ' . $self->addr . "\n" . $i->{load} . "\n"
         . qq{Include "\${OMAKASE_CONFD}/httpd/httpd.conf"\n};
     _write($self->root . '/etc/httpd.conf', $text);
     _write($self->root . '/etc/httpd/50-extra.conf', $i->{conf});
     _write($self->root . '/etc/httpd/60-sites.conf', join '', map {
-        qq{Use OmakaseSite $_->{login} $_->{domain} "$_->{tree}"\n}
+        my ($login, $domain, $tree) = @$_{qw(login domain tree)};
+        qq{<VirtualHost *:*>\nUse OmakaseSite www.$domain $domain "$tree" "$tree/web"\n}
+            . qq{Use OmakaseSSI "$tree"\nUse OmakaseCounter $login\n</VirtualHost>\n}
     } @{$i->{sites}});
     return;
 }

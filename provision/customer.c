@@ -1,0 +1,632 @@
+#include "customer.h"
+
+#include "conf.h"
+#include "names.h"
+#include "node.h"
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+#include <apr_tables.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- LOGIN.conf ---------------------------------------------------------- */
+
+static int check_domain_word(cfg_t *cfg, const char *word)
+{
+    struct omk_err err;
+    const char *ascii;
+    apr_pool_t *tmp;
+    int rc;
+
+    (void)apr_pool_create(&tmp, NULL);
+    rc = omk_domain_parse(tmp, word, strlen(word), &ascii, &err);
+    apr_pool_destroy(tmp);
+    return rc ? omk_conf_bad(cfg, &err) : 0;
+}
+
+static int check_alias(cfg_t *cfg, cfg_opt_t *opt)
+{
+    return check_domain_word(cfg, omk_conf_last_string(opt));
+}
+
+static int check_docroot(cfg_t *cfg, cfg_opt_t *opt)
+{
+    const char *s = omk_conf_last_string(opt);
+    struct omk_err err;
+
+    return omk_docroot_check(s, strlen(s), &err) ? omk_conf_bad(cfg, &err) : 0;
+}
+
+static int check_size(cfg_t *cfg, cfg_opt_t *opt)
+{
+    const char *s = omk_conf_last_string(opt);
+    struct omk_err err;
+    uint64_t size;
+
+    return *s && omk_size_parse(s, strlen(s), &size, &err)
+               ? omk_conf_bad(cfg, &err)
+               : 0;
+}
+
+static int check_databases(cfg_t *cfg, cfg_opt_t *opt)
+{
+    long n = cfg_opt_getnint(opt, 0);
+
+    if (n < 0 || n > OMK_DATABASES_MAX) {
+        cfg_error(cfg, "databases = %ld; expected 0 to %d", n,
+                  OMK_DATABASES_MAX);
+        return -1;
+    }
+    return 0;
+}
+
+static int check_note(cfg_t *cfg, cfg_opt_t *opt)
+{
+    for (const char *s = omk_conf_last_string(opt); *s; s++) {
+        if ((unsigned char)*s < ' ' || *s == 0x7f) {
+            cfg_error(cfg, "note: expected one line of text");
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int check_domain_section(cfg_t *cfg, cfg_opt_t *opt)
+{
+    cfg_t *sec = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
+
+    return check_domain_word(cfg, cfg_title(sec));
+}
+
+static const char *ascii_of(apr_pool_t *p, const char *word)
+{
+    const char *ascii = "";
+
+    (void)omk_domain_parse(p, word, strlen(word), &ascii, NULL); /* checked */
+    return ascii;
+}
+
+static void fill_domain(apr_pool_t *p, cfg_t *sec, struct omk_domain *d)
+{
+    unsigned count = cfg_size(sec, "aliases");
+    const char **aliases = apr_pcalloc(p, (count + 1) * sizeof *aliases);
+
+    d->name = ascii_of(p, cfg_title(sec));
+    d->docroot = apr_pstrdup(p, cfg_getstr(sec, "docroot"));
+    for (unsigned i = 0; i < count; i++) {
+        aliases[i] = ascii_of(p, cfg_getnstr(sec, "aliases", i));
+    }
+    d->aliases = aliases;
+    d->alias_count = count;
+}
+
+static uint64_t size_or(cfg_t *cfg, const char *name, uint64_t otherwise)
+{
+    const char *s = cfg_getstr(cfg, name);
+    uint64_t size = otherwise;
+
+    (void)omk_size_parse(s, strlen(s), &size, NULL); /* "": not said */
+    return size;
+}
+
+static void fill(apr_pool_t *p, const struct omk_node *n, cfg_t *cfg,
+                 struct omk_customer *c)
+{
+    unsigned count = cfg_size(cfg, "domain");
+    struct omk_domain *domains = apr_pcalloc(p, count * sizeof *domains);
+
+    for (unsigned i = 0; i < count; i++) {
+        fill_domain(p, cfg_getnsec(cfg, "domain", i), &domains[i]);
+    }
+    c->domains = domains;
+    c->domain_count = count;
+    c->web_quota = size_or(cfg, "web_quota", n->web_quota);
+    c->mail_quota = size_or(cfg, "mail_quota", n->mail_quota);
+    c->databases = cfg_getint(cfg, "databases") < 0
+                       ? n->databases
+                       : (unsigned)cfg_getint(cfg, "databases");
+    c->php = cfg_getbool(cfg, "php");
+    c->cgi = cfg_getbool(cfg, "cgi");
+    c->ssi = cfg_getbool(cfg, "ssi");
+    c->counter = cfg_getbool(cfg, "counter");
+    c->suspended = cfg_getbool(cfg, "suspended");
+    c->note = apr_pstrdup(p, cfg_getstr(cfg, "note"));
+}
+
+/* At least one domain, not too many, none twice. */
+static int check_domains(apr_pool_t *p, const char *name,
+                         const struct omk_customer *c, struct omk_err *err)
+{
+    apr_hash_t *seen = apr_hash_make(p);
+    size_t total = 0;
+
+    for (size_t i = 0; i < c->domain_count; i++) {
+        const struct omk_domain *d = &c->domains[i];
+
+        for (size_t k = 0; k <= d->alias_count; k++) {
+            const char *word = k ? d->aliases[k - 1] : d->name;
+
+            if (apr_hash_get(seen, word, APR_HASH_KEY_STRING)) {
+                return omk_fail(err, OMK_EINVAL, name,
+                                "domain %s stands there twice", word);
+            }
+            apr_hash_set(seen, word, APR_HASH_KEY_STRING, word);
+            total++;
+        }
+    }
+    if (total == 0 || total > OMK_DOMAINS_MAX) {
+        return omk_fail(err, OMK_ERANGE, name,
+                        "%zu domains; expected 1 to %d, each as domain "
+                        "\"example.jp\" {}",
+                        total, OMK_DOMAINS_MAX);
+    }
+    return OMK_OK;
+}
+
+int omk_customer_parse(apr_pool_t *p, const struct omk_node *n,
+                       const char *login, const char *name, const char *text,
+                       size_t len, struct omk_customer *out,
+                       struct omk_err *err)
+{
+    char none[] = "{}"; /* libconfuse takes no const */
+    cfg_opt_t domain[] = {
+        CFG_STR("docroot", "web", CFGF_NONE),
+        CFG_STR_LIST("aliases", none, CFGF_NONE),
+        CFG_END(),
+    };
+    cfg_opt_t opts[] = {
+        CFG_SEC("domain", domain,
+                CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+        CFG_STR("web_quota", "", CFGF_NONE),
+        CFG_STR("mail_quota", "", CFGF_NONE),
+        CFG_INT("databases", -1, CFGF_NONE),
+        CFG_BOOL("php", cfg_true, CFGF_NONE),
+        CFG_BOOL("cgi", cfg_true, CFGF_NONE),
+        CFG_BOOL("ssi", cfg_true, CFGF_NONE),
+        CFG_BOOL("counter", cfg_true, CFGF_NONE),
+        CFG_BOOL("suspended", cfg_false, CFGF_NONE),
+        CFG_STR("note", "", CFGF_NONE),
+        CFG_END(),
+    };
+    cfg_t *cfg = omk_conf_new(p, opts);
+    struct omk_customer c = {.login = apr_pstrdup(p, login)};
+    int rc;
+
+    (void)cfg_set_validate_func(cfg, "domain", check_domain_section);
+    (void)cfg_set_validate_func(cfg, "domain|docroot", check_docroot);
+    (void)cfg_set_validate_func(cfg, "domain|aliases", check_alias);
+    (void)cfg_set_validate_func(cfg, "web_quota", check_size);
+    (void)cfg_set_validate_func(cfg, "mail_quota", check_size);
+    (void)cfg_set_validate_func(cfg, "databases", check_databases);
+    (void)cfg_set_validate_func(cfg, "note", check_note);
+    rc = omk_conf_read(cfg, p, name, text, len, err);
+    if (rc) {
+        return rc;
+    }
+    fill(p, n, cfg, &c);
+    rc = check_domains(p, name, &c, err);
+    if (rc) {
+        return rc;
+    }
+    c.conf.data = apr_pstrmemdup(p, text, len);
+    c.conf.len = len;
+    *out = c;
+    return OMK_OK;
+}
+
+/* --- LOGIN.mail ---------------------------------------------------------- */
+
+static int bad_line(const char *name, unsigned line, struct omk_err *err,
+                    const struct omk_err *why)
+{
+    char where[sizeof err->where];
+
+    omk_conf_where(where, sizeof where, name, line);
+    return omk_fail(err, why->code, where, "%s", why->text);
+}
+
+static int check_forward(apr_pool_t *p, const char *list, struct omk_err *err)
+{
+    char *last;
+    char *copy = apr_pstrdup(p, list);
+    char *word = apr_strtok(copy, ",", &last);
+
+    if (!word) {
+        return omk_fail(err, OMK_EINVAL, "",
+                        "forward: expected an address such as name@example.jp");
+    }
+    for (; word; word = apr_strtok(NULL, ",", &last)) {
+        const char *at = strrchr(word, '@');
+        const char *ascii;
+        int rc;
+
+        if (!at) {
+            char shown[64];
+
+            return omk_fail(err, OMK_EINVAL, "",
+                            "forward: '%s' is no address; expected "
+                            "name@example.jp",
+                            omk_printable(word, strlen(word), shown));
+        }
+        rc = omk_local_part_check(word, (size_t)(at - word), err);
+        if (rc == OMK_OK) {
+            rc = omk_domain_parse(p, at + 1, strlen(at + 1), &ascii, err);
+        }
+        if (rc) {
+            return rc;
+        }
+    }
+    return OMK_OK;
+}
+
+static int mail_option(apr_pool_t *p, const char *word, struct omk_mailbox *m,
+                       struct omk_err *err)
+{
+    char shown[64];
+
+    if (!strncmp(word, "quota=", 6)) {
+        return omk_size_parse(word + 6, strlen(word + 6), &m->quota, err);
+    }
+    if (!strncmp(word, "forward=", 8)) {
+        m->forward = word + 8;
+        return check_forward(p, word + 8, err);
+    }
+    if (!strcmp(word, "keep=yes") || !strcmp(word, "keep=no")) {
+        m->keep = word[5] == 'y';
+        return OMK_OK;
+    }
+    return omk_fail(err, OMK_EINVAL, "",
+                    "'%s'; expected quota=SIZE, forward=ADDRESS,... or "
+                    "keep=yes|no",
+                    omk_printable(word, strlen(word), shown));
+}
+
+/* One line, already without its comment; blank ones have no name. */
+static int mail_line(apr_pool_t *p, char *line, struct omk_mailbox *m,
+                     struct omk_err *err)
+{
+    char *last;
+    char *word = apr_strtok(line, " \t\r", &last);
+    int rc;
+
+    if (!word) {
+        return OMK_OK;
+    }
+    m->name = word;
+    rc = omk_local_part_check(word, strlen(word), err);
+    while (rc == OMK_OK && (word = apr_strtok(NULL, " \t\r", &last))) {
+        rc = mail_option(p, word, m, err);
+    }
+    return rc;
+}
+
+int omk_mail_parse(apr_pool_t *p, const char *name, const char *text,
+                   size_t len, struct omk_customer *out, struct omk_err *err)
+{
+    apr_array_header_t *boxes = apr_array_make(p, 8, sizeof(struct omk_mailbox));
+    apr_hash_t *seen = apr_hash_make(p);
+    struct omk_err why = {OMK_EINVAL, "", "a NUL byte; expected text"};
+    const char *end = text + len;
+    unsigned number = 1;
+
+    for (const char *s = text; s < end; number++) {
+        const char *eol = memchr(s, '\n', (size_t)(end - s));
+        char *line = apr_pstrmemdup(p, s, (size_t)((eol ? eol : end) - s));
+        struct omk_mailbox m = {
+            .quota = out->mail_quota, .keep = true, .line = number};
+
+        if (strlen(line) != (size_t)((eol ? eol : end) - s)) {
+            return bad_line(name, number, err, &why);
+        }
+        line[strcspn(line, "#")] = '\0';
+        if (mail_line(p, line, &m, &why)) {
+            return bad_line(name, number, err, &why);
+        }
+        if (m.name && apr_hash_get(seen, m.name, APR_HASH_KEY_STRING)) {
+            (void)omk_fail(&why, OMK_EINVAL, "",
+                           "mailbox %s stands there twice", m.name);
+            return bad_line(name, number, err, &why);
+        }
+        if (m.name && boxes->nelts == OMK_MAILBOXES_MAX) {
+            (void)omk_fail(&why, OMK_ERANGE, "", "more than %d mailboxes",
+                           OMK_MAILBOXES_MAX);
+            return bad_line(name, number, err, &why);
+        }
+        if (m.name) {
+            apr_hash_set(seen, m.name, APR_HASH_KEY_STRING, m.name);
+            APR_ARRAY_PUSH(boxes, struct omk_mailbox) = m;
+        }
+        s = eol ? eol + 1 : end;
+    }
+    out->mailboxes = (const struct omk_mailbox *)(const void *)boxes->elts;
+    out->mailbox_count = (size_t)boxes->nelts;
+    out->mail.data = apr_pstrmemdup(p, text, len);
+    out->mail.len = len;
+    return OMK_OK;
+}
+
+/* --- the directory ------------------------------------------------------- */
+
+static int optional_file(apr_pool_t *p, const char *path,
+                         struct omk_bytes *out, struct omk_err *err)
+{
+    int rc = omk_conf_file(p, path, &out->data, &out->len, err);
+
+    return rc == OMK_ENOENT ? OMK_OK : rc;
+}
+
+static int load_one(apr_pool_t *p, const struct omk_node *n, const char *dir,
+                    const char *login, struct omk_customer *c,
+                    struct omk_err *err)
+{
+    const char *stem = apr_pstrcat(p, dir, "/", login, NULL);
+    const char *conf = apr_pstrcat(p, stem, ".conf", NULL);
+    const char *mail_path = apr_pstrcat(p, stem, ".mail", NULL);
+    const char *text = "";
+    struct omk_bytes mail = {0};
+    size_t len = 0;
+    int rc = omk_login_check(login, strlen(login), err);
+
+    if (rc) {
+        (void)apr_cpystrn(err->where, conf, sizeof err->where);
+        return rc;
+    }
+    rc = omk_conf_file(p, conf, &text, &len, err);
+    if (rc == OMK_OK) {
+        rc = omk_customer_parse(p, n, login, conf, text, len, c, err);
+    }
+    if (rc == OMK_OK) {
+        rc = optional_file(p, mail_path, &mail, err);
+    }
+    if (rc == OMK_OK && mail.data) {
+        rc = omk_mail_parse(p, mail_path, mail.data, mail.len, c, err);
+    }
+    if (rc == OMK_OK) {
+        rc = optional_file(p, apr_pstrcat(p, stem, ".httpd.conf", NULL),
+                           &c->include, err);
+    }
+    return rc;
+}
+
+/* LOGIN of LOGIN.conf; NULL for what is none: LOGIN.httpd.conf and what an
+ * editor or a package manager leaves. */
+static const char *login_of(apr_pool_t *p, const char *file)
+{
+    const char *dot = strchr(file, '.');
+
+    return file[0] != '.' && dot && !strcmp(dot, ".conf")
+               ? apr_pstrmemdup(p, file, (apr_size_t)(dot - file))
+               : NULL;
+}
+
+static int by_login(const void *a, const void *b)
+{
+    return strcmp(((const struct omk_customer_entry *)a)->login,
+                  ((const struct omk_customer_entry *)b)->login);
+}
+
+static int list_logins(apr_pool_t *p, const char *dir,
+                       apr_array_header_t *entries, struct omk_err *err)
+{
+    DIR *d = opendir(dir);
+    const struct dirent *e;
+
+    if (!d && errno == ENOENT) {
+        return OMK_OK;
+    }
+    if (!d) {
+        return omk_fail(err, errno == EACCES ? OMK_EDENIED : OMK_EIO, dir,
+                        "cannot be read: %s", strerror(errno));
+    }
+    while ((e = readdir(d))) {
+        const char *login = login_of(p, e->d_name);
+
+        if (login) {
+            struct omk_customer_entry entry = {.login = login};
+
+            APR_ARRAY_PUSH(entries, struct omk_customer_entry) = entry;
+        }
+    }
+    (void)closedir(d);
+    return OMK_OK;
+}
+
+int omk_customers_load(apr_pool_t *p, const struct omk_node *n,
+                       const char *dir, struct omk_customers **out,
+                       struct omk_err *err)
+{
+    apr_array_header_t *list =
+        apr_array_make(p, 64, sizeof(struct omk_customer_entry));
+    struct omk_customers *all = apr_pcalloc(p, sizeof *all);
+    int rc = list_logins(p, dir, list, err);
+
+    if (rc) {
+        return rc;
+    }
+    all->entries = (struct omk_customer_entry *)(void *)list->elts;
+    all->count = (size_t)list->nelts;
+    qsort(all->entries, all->count, sizeof *all->entries, by_login);
+    for (size_t i = 0; i < all->count; i++) {
+        struct omk_customer_entry *e = &all->entries[i];
+        struct omk_customer *c = apr_pcalloc(p, sizeof *c);
+
+        if (load_one(p, n, dir, e->login, c, &e->err) == OMK_OK) {
+            e->customer = c;
+        }
+    }
+    *out = all;
+    return OMK_OK;
+}
+
+struct omk_customer_entry *omk_customers_find(const struct omk_customers *c,
+                                              const char *login)
+{
+    struct omk_customer_entry key = {.login = login};
+
+    return c && c->count ? bsearch(&key, c->entries, c->count,
+                                   sizeof *c->entries, by_login)
+                         : NULL;
+}
+
+/* --- claims -------------------------------------------------------------- */
+
+/* What customers may have only one of: "domain NAME" or "database NAME". */
+static bool has_claim(const struct omk_customer *c, const char *claim)
+{
+    char user[OMK_DB_NAME_MAX + 1];
+
+    if (!strncmp(claim, "databases of ", 13)) {
+        omk_db_user(c->login, user);
+        return !strcmp(user, claim + 13);
+    }
+    for (size_t i = 0; i < c->domain_count; i++) {
+        const struct omk_domain *d = &c->domains[i];
+
+        for (size_t k = 0; k <= d->alias_count; k++) {
+            if (!strcmp(k ? d->aliases[k - 1] : d->name, claim + 7)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void lose(struct omk_customer_entry *loser, const char *claim,
+                 const char *winner)
+{
+    const char *what = strchr(claim, ' ') + 1;
+
+    loser->customer = NULL;
+    if (claim[0] == 'd' && claim[1] == 'a') {
+        (void)omk_fail(&loser->err, OMK_EDENIED, loser->login,
+                       "its databases would have the names of customer %s's "
+                       "(%s01, ...): a login without its '-' must be no "
+                       "other's",
+                       winner, what + 3);
+        return;
+    }
+    (void)omk_fail(&loser->err, OMK_EDENIED, loser->login,
+                   "domain %s belongs to customer %s", what, winner);
+}
+
+/* Two customers claim the same: which of the two entries loses it. */
+static void decide(apr_hash_t *claims, const char *claim,
+                   struct omk_customer_entry *held,
+                   struct omk_customer_entry *late,
+                   const struct omk_customers *applied)
+{
+    const struct omk_customer_entry *was_late =
+        omk_customers_find(applied, late->login);
+    const struct omk_customer_entry *was_held =
+        omk_customers_find(applied, held->login);
+
+    if (was_late && was_late->customer && has_claim(was_late->customer, claim)
+        && !(was_held && was_held->customer
+             && has_claim(was_held->customer, claim))) {
+        lose(held, claim, late->login);
+        apr_hash_set(claims, claim, APR_HASH_KEY_STRING, late);
+        return;
+    }
+    lose(late, claim, held->login);
+}
+
+static void claim_one(apr_hash_t *claims, const char *claim,
+                      struct omk_customer_entry *e,
+                      const struct omk_customers *applied)
+{
+    struct omk_customer_entry *held =
+        apr_hash_get(claims, claim, APR_HASH_KEY_STRING);
+
+    if (!held || !held->customer) {
+        apr_hash_set(claims, claim, APR_HASH_KEY_STRING, e);
+    }
+    else if (held != e) {
+        decide(claims, claim, held, e, applied);
+    }
+}
+
+void omk_customers_settle(apr_pool_t *p, struct omk_customers *c,
+                          const struct omk_customers *applied)
+{
+    apr_hash_t *claims = apr_hash_make(p);
+
+    for (size_t i = 0; i < c->count; i++) {
+        struct omk_customer_entry *e = &c->entries[i];
+        const struct omk_customer *customer = e->customer;
+        char user[OMK_DB_NAME_MAX + 1];
+
+        if (!customer) {
+            continue;
+        }
+        omk_db_user(e->login, user);
+        claim_one(claims, apr_pstrcat(p, "databases of ", user, NULL), e,
+                  applied);
+        for (size_t d = 0; d < customer->domain_count; d++) {
+            const struct omk_domain *domain = &customer->domains[d];
+
+            for (size_t k = 0; k <= domain->alias_count && e->customer; k++) {
+                claim_one(claims,
+                          apr_pstrcat(p, "domain ",
+                                      k ? domain->aliases[k - 1]
+                                        : domain->name,
+                                      NULL),
+                          e, applied);
+            }
+        }
+    }
+}
+
+/* --- comparing ----------------------------------------------------------- */
+
+static bool same(const char *a, const char *b)
+{
+    return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool same_domain(const struct omk_domain *a, const struct omk_domain *b)
+{
+    if (!same(a->name, b->name) || !same(a->docroot, b->docroot)
+        || a->alias_count != b->alias_count) {
+        return false;
+    }
+    for (size_t i = 0; i < a->alias_count; i++) {
+        if (!same(a->aliases[i], b->aliases[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_mailbox(const struct omk_mailbox *a,
+                         const struct omk_mailbox *b)
+{
+    return same(a->name, b->name) && a->quota == b->quota
+           && same(a->forward, b->forward) && a->keep == b->keep;
+}
+
+bool omk_customer_equal(const struct omk_customer *a,
+                        const struct omk_customer *b)
+{
+    if (!same(a->login, b->login) || a->domain_count != b->domain_count
+        || a->mailbox_count != b->mailbox_count || a->web_quota != b->web_quota
+        || a->mail_quota != b->mail_quota || a->databases != b->databases
+        || a->php != b->php || a->cgi != b->cgi || a->ssi != b->ssi
+        || a->counter != b->counter || a->suspended != b->suspended
+        || !same(a->note, b->note)) {
+        return false;
+    }
+    for (size_t i = 0; i < a->domain_count; i++) {
+        if (!same_domain(&a->domains[i], &b->domains[i])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < a->mailbox_count; i++) {
+        if (!same_mailbox(&a->mailboxes[i], &b->mailboxes[i])) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -17,6 +17,7 @@ libprovision_la_LIBADD =
 libprovision_la_SOURCES = \
 	provision/conf.c provision/conf.h \
 	provision/customer.c provision/customer.h \
+	provision/mail.c provision/mail.h \
 	provision/names.c provision/names.h \
 	provision/node.c provision/node.h \
 	provision/scan.c provision/scan.h

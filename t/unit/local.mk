@@ -134,4 +134,10 @@ t_unit_customer_t_SOURCES = t/unit/customer.c
 t_unit_customer_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
 t_unit_customer_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_customer_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/mail.t
+t_unit_mail_t_SOURCES = t/unit/mail.c
+t_unit_mail_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_mail_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_mail_t_LDADD = $(PROVISION_UNIT_LIBS)
 endif

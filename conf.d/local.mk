@@ -10,3 +10,9 @@ httpdconf_DATA = \
 	conf.d/httpd/scripts.conf \
 	conf.d/httpd/site.conf \
 	conf.d/httpd/ssi.conf
+
+EXTRA_DIST += $(phpconf_DATA)
+phpconfdir = $(sysconfdir)/omakase/conf.d/php
+phpconf_DATA = \
+	conf.d/php/php-fpm.conf \
+	conf.d/php/pool.conf

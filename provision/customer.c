@@ -223,9 +223,14 @@ int omk_customer_parse(apr_pool_t *p, const struct omk_node *n,
 static int optional_file(apr_pool_t *p, const char *path,
                          struct omk_bytes *out, struct omk_err *err)
 {
-    int rc = omk_conf_file(p, path, &out->data, &out->len, err);
+    struct omk_err why;
+    int rc = omk_conf_file(p, path, &out->data, &out->len, &why);
 
-    return rc == OMK_ENOENT ? OMK_OK : rc;
+    if (rc && rc != OMK_ENOENT) {
+        *err = why;
+        return rc;
+    }
+    return OMK_OK;
 }
 
 static int load_one(apr_pool_t *p, const struct omk_node *n, const char *dir,

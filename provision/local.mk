@@ -13,11 +13,45 @@ PROVISION_CPPFLAGS = -I$(srcdir)/provision $(AM_CPPFLAGS) \
 	-DOMAKASE_MARIADBD='"$(MARIADBD)"'
 libprovision_la_CPPFLAGS = $(PROVISION_CPPFLAGS)
 libprovision_la_CFLAGS = $(CORE_CFLAGS) $(PROVISION_CFLAGS)
-libprovision_la_LIBADD =
+libprovision_la_LIBADD = $(ACL_LIBS)
 libprovision_la_SOURCES = \
+	provision/apply.c provision/apply.h \
+	provision/audit.c provision/audit.h \
+	provision/blame.c provision/blame.h \
+	provision/daemon.c provision/daemon.h \
+	provision/daemon_httpd.c provision/daemon_php.c \
+	provision/diff.c provision/diff.h \
+	provision/files.c provision/files.h \
+	provision/generation.c provision/generation.h \
+	provision/plan.c provision/plan.h \
+	provision/probe.c provision/probe.h \
+	provision/render.c provision/render.h \
+	provision/render_httpd.c provision/render_php.c \
+	provision/run.c provision/run.h \
+	provision/status.c provision/status.h \
+	provision/account.c provision/account.h \
+	provision/btrfs.c provision/btrfs.h \
 	provision/conf.c provision/conf.h \
 	provision/customer.c provision/customer.h \
 	provision/mail.c provision/mail.h \
 	provision/names.c provision/names.h \
 	provision/node.c provision/node.h \
-	provision/scan.c provision/scan.h
+	provision/quota.c provision/quota.h \
+	provision/scan.c provision/scan.h \
+	provision/tool.c provision/tool.h \
+	provision/tree.c provision/tree.h \
+	provision/usage.c provision/usage.h \
+	provision/walk.c provision/walk.h
+
+if BUILD_PROVISION
+sbin_PROGRAMS += provision/omakase
+endif
+provision_omakase_SOURCES = \
+	provision/cmd.h \
+	provision/cmd_apply.c \
+	provision/cmd_customer.c \
+	provision/cmd_node.c \
+	provision/main.c
+provision_omakase_CPPFLAGS = $(PROVISION_CPPFLAGS)
+provision_omakase_CFLAGS = $(AM_CFLAGS) $(PROVISION_CFLAGS)
+provision_omakase_LDADD = libprovision.la libomakase.la $(PROVISION_LIBS)

@@ -50,7 +50,8 @@ static bool is_reserved(const char *login, size_t len)
             return true;
         }
     }
-    return len >= 8 && !memcmp(login, "systemd-", 8);
+    return len >= 8
+           && (!memcmp(login, "systemd-", 8) || !memcmp(login, "omakase-", 8));
 }
 
 static bool login_has_form(const char *s, size_t len)

@@ -67,7 +67,7 @@ struct omk_node {
     unsigned keep; /* generations that stay, with the current one */
 };
 
-#define OMK_CONF_MAX ((size_t)1 << 20) /* bytes of a file */
+#define OMK_CONF_MAX ((size_t)16 << 20) /* bytes of a file */
 
 /* Reads R/etc/omakase/omakase.conf; where there is none, everything has its
  * default. *out and all of it is of p. OMK_EINVAL and OMK_ERANGE with

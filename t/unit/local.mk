@@ -105,13 +105,6 @@ t_unit_golden_t_LDADD = $(IMAGE_UNIT_LIBS)
 EXTRA_t_unit_golden_t_DEPENDENCIES = $(IMAGE_UNIT_NEEDS)
 endif
 
-# After a change that is meant: look at what git shows to have changed.
-golden: all t/unit/golden.t
-	$(MKDIR_P) $(srcdir)/t/golden
-	t/unit/golden.t --write
-.PHONY: golden
-EXTRA_DIST += t/golden
-
 # The program omakase's cores.
 if BUILD_PROVISION
 PROVISION_UNIT_LIBS = libprovision.la $(UNIT_LIBS) $(PROVISION_LIBS)
@@ -140,4 +133,38 @@ t_unit_mail_t_SOURCES = t/unit/mail.c
 t_unit_mail_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
 t_unit_mail_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_mail_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/account.t
+t_unit_account_t_SOURCES = t/unit/account.c $(CUSTOMERS)
+t_unit_account_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_account_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_account_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+# Trees of customers, with processes under their uids.
+CUSTOMERS = t/unit/customers.c t/unit/customers.h
+
+UNIT_TESTS += t/unit/tree.t
+t_unit_tree_t_SOURCES = t/unit/tree.c $(CUSTOMERS)
+t_unit_tree_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_tree_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_tree_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/quota.t
+t_unit_quota_t_SOURCES = t/unit/quota.c $(CUSTOMERS)
+t_unit_quota_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_quota_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_quota_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/usage.t
+t_unit_usage_t_SOURCES = t/unit/usage.c $(CUSTOMERS)
+t_unit_usage_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_usage_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_usage_t_LDADD = $(PROVISION_UNIT_LIBS)
 endif
+
+# After a change that is meant: look at what git shows to have changed.
+golden: all t/unit/golden.t
+	$(MKDIR_P) $(srcdir)/t/golden
+	t/unit/golden.t --write
+.PHONY: golden
+EXTRA_DIST += t/golden

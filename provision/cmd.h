@@ -1,0 +1,68 @@
+/* The commands of the program: only these and main.c print and know of exit
+ * codes. */
+#ifndef OMK_CMD_H
+#define OMK_CMD_H
+
+#include "err.h"
+
+#include <apr_pools.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+struct omk_apply_options;
+struct omk_node;
+struct omk_plan;
+
+enum {
+    OMK_EX_OK = 0,
+    OMK_EX_FAILED = 1,  /* plan, apply, rollback: nothing was applied */
+    OMK_EX_DIFFERS = 2, /* plan --exit-code, status: there is a difference */
+    OMK_EX_HELD = 3,    /* applied, but customers are held */
+    OMK_EX_USAGE = 64,
+    OMK_EX_DATAERR = 65,
+    OMK_EX_NOUSER = 67, /* no such customer */
+    OMK_EX_UNAVAILABLE = 69,
+    OMK_EX_CANTCREAT = 73,
+    OMK_EX_IOERR = 74,
+    OMK_EX_TEMPFAIL = 75,
+    OMK_EX_NOPERM = 77,
+    OMK_EX_CONFIG = 78
+};
+
+struct omk_cmd {
+    apr_pool_t *p;
+    const char *root;
+    const struct omk_node *node;
+    bool json, dry_run, yes, exit_code;
+    const char *domain, *docroot; /* --domain, --docroot */
+    int argc; /* what is left behind the command's words */
+    char **argv;
+};
+
+struct omk_command {
+    const char *name; /* "customer add" */
+    const char *args; /* "LOGIN --domain DOMAIN" */
+    const char *help; /* a line */
+    const char *more; /* what --help says besides */
+    int min_args, max_args;
+    int (*run)(struct omk_cmd *c); /* an exit code */
+};
+
+extern const struct omk_command omk_commands_apply[];
+extern const struct omk_command omk_commands_customer[];
+extern const struct omk_command omk_commands_node[];
+
+/* Prints "omakase: WHERE: TEXT" and returns the exit code that belongs to it. */
+int omk_cmd_error(const struct omk_err *err);
+
+/* Prints and frees. */
+void omk_cmd_json(json_t *j);
+
+/* Who is held, a line each on stderr; as JSON: an array. */
+void omk_cmd_print_held(const struct omk_plan *plan);
+json_t *omk_cmd_json_held(const struct omk_plan *plan);
+
+/* Options for apply that print what it says to stderr. */
+void omk_cmd_apply_options(struct omk_cmd *c, struct omk_apply_options *o);
+
+#endif

@@ -1,0 +1,280 @@
+/* customer add, show, list. */
+#include "cmd.h"
+
+#include "customer.h"
+#include "file.h"
+#include "generation.h"
+#include "names.h"
+#include "node.h"
+#include "plan.h"
+
+#include <apr_strings.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *conf_path(struct omk_cmd *c, const char *login)
+{
+    return apr_pstrcat(c->p, c->node->customers_dir, "/", login, ".conf", NULL);
+}
+
+/* The customer of the command line; its error when the files are wrong. */
+static int find_customer(struct omk_cmd *c, struct omk_customers **all,
+                         struct omk_customer_entry **out, struct omk_err *err)
+{
+    const char *login = c->argv[0];
+    int rc = omk_login_check(login, strlen(login), err);
+
+    if (rc == OMK_OK) {
+        rc = omk_customers_load(c->p, c->node, c->node->customers_dir, all,
+                                err);
+    }
+    if (rc) {
+        return rc;
+    }
+    *out = omk_customers_find(*all, login);
+    return *out ? OMK_OK
+                : omk_fail(err, OMK_ENOENT, login, "there is no such customer");
+}
+
+/* --- add -------------------------------------------------------------------- */
+
+static int no_claims_collide(struct omk_cmd *c, const char *login,
+                             const struct omk_customer *new_one,
+                             struct omk_err *err)
+{
+    struct omk_customers *all, *with;
+    struct omk_customer_entry *e;
+    int rc = omk_customers_load(c->p, c->node, c->node->customers_dir, &all,
+                                err);
+
+    if (rc) {
+        return rc;
+    }
+    /* Last, so that it is the one that loses. */
+    with = apr_pcalloc(c->p, sizeof *with);
+    with->count = all->count + 1;
+    with->entries = apr_pcalloc(c->p, with->count * sizeof *with->entries);
+    if (all->count) {
+        memcpy(with->entries, all->entries,
+               all->count * sizeof *with->entries);
+    }
+    e = &with->entries[all->count];
+    e->login = login;
+    e->customer = new_one;
+    omk_customers_settle(c->p, with, NULL);
+    if (e->customer) {
+        return OMK_OK;
+    }
+    *err = e->err;
+    return e->err.code;
+}
+
+static int write_declaration(struct omk_cmd *c, const char *login,
+                             struct omk_err *err)
+{
+    const char *path = conf_path(c, login);
+    struct omk_customer customer;
+    const char *domain, *text;
+    int rc = omk_domain_parse(c->p, c->domain, strlen(c->domain), &domain, err);
+
+    if (rc) {
+        (void)apr_cpystrn(err->where, "--domain", sizeof err->where);
+        return rc;
+    }
+    text = apr_psprintf(c->p, "# Customer %s; see omakase-customer(5).\n"
+                              "domain \"%s\" {%s%s%s}\n",
+                        login, domain,
+                        c->docroot ? "\n    docroot = \"" : "",
+                        c->docroot ? c->docroot : "",
+                        c->docroot ? "\"\n" : "");
+    rc = omk_customer_parse(c->p, c->node, login, path, text, strlen(text),
+                            &customer, err);
+    if (rc == OMK_OK) {
+        rc = no_claims_collide(c, login, &customer, err);
+    }
+    if (rc == OMK_OK && access(path, F_OK) == 0) {
+        rc = omk_fail(err, OMK_EINVAL, path, "customer %s is there already",
+                      login);
+    }
+    if (rc == OMK_OK && !c->dry_run) {
+        rc = omk_file_write(path, text, strlen(text), 0600, err);
+    }
+    return rc;
+}
+
+static int add(struct omk_cmd *c)
+{
+    const char *login = c->argv[0];
+    struct omk_err err = {0};
+    int fd = -1;
+    int rc = omk_login_check(login, strlen(login), &err);
+
+    if (rc == OMK_OK && !c->domain) {
+        (void)fprintf(stderr, "omakase: customer add: expected --domain "
+                              "DOMAIN\n");
+        return OMK_EX_USAGE;
+    }
+    if (rc == OMK_OK) {
+        rc = omk_state_make(c->node, &err);
+    }
+    if (rc == OMK_OK) {
+        rc = omk_lock(c->node, NULL, NULL, &fd, &err);
+    }
+    if (rc == OMK_OK) {
+        rc = write_declaration(c, login, &err);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (rc) {
+        return omk_cmd_error(&err);
+    }
+    if (c->json) {
+        omk_cmd_json(json_pack("{s:s, s:s}", "login", login, "file",
+                               conf_path(c, login)));
+    }
+    else {
+        (void)printf("%s %s; omakase apply makes it so\n",
+                     c->dry_run ? "would write" : "wrote", conf_path(c, login));
+    }
+    return OMK_EX_OK;
+}
+
+/* --- show, list --------------------------------------------------------------- */
+
+static json_t *json_domains(const struct omk_customer *u)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < u->domain_count; i++) {
+        const struct omk_domain *d = &u->domains[i];
+        json_t *aliases = json_array();
+
+        for (size_t k = 0; k < d->alias_count; k++) {
+            (void)json_array_append_new(aliases, json_string(d->aliases[k]));
+        }
+        (void)json_array_append_new(
+            list, json_pack("{s:s, s:s, s:o}", "name", d->name, "docroot",
+                            d->docroot, "aliases", aliases));
+    }
+    return list;
+}
+
+static json_t *json_customer(const struct omk_customer_entry *e)
+{
+    const struct omk_customer *u = e->customer;
+    json_t *boxes;
+
+    if (!u) {
+        return json_pack("{s:s, s:s, s:s}", "login", e->login, "where",
+                         e->err.where, "error", e->err.text);
+    }
+    boxes = json_array();
+    for (size_t i = 0; i < u->mailbox_count; i++) {
+        (void)json_array_append_new(
+            boxes, json_pack("{s:s, s:I, s:s?, s:b}", "name",
+                             u->mailboxes[i].name, "quota",
+                             (json_int_t)u->mailboxes[i].quota, "forward",
+                             u->mailboxes[i].forward, "keep",
+                             u->mailboxes[i].keep));
+    }
+    return json_pack("{s:s, s:o, s:I, s:I, s:i, s:b, s:b, s:b, s:b, s:b, s:s, "
+                     "s:o}",
+                     "login", u->login, "domains", json_domains(u),
+                     "web_quota", (json_int_t)u->web_quota, "mail_quota",
+                     (json_int_t)u->mail_quota, "databases", (int)u->databases,
+                     "php", u->php, "cgi", u->cgi, "ssi", u->ssi, "counter",
+                     u->counter, "suspended", u->suspended, "note", u->note,
+                     "mailboxes", boxes);
+}
+
+static void print_customer(struct omk_cmd *c, const struct omk_customer *u)
+{
+    (void)printf("login      %s%s\n", u->login,
+                 u->suspended ? " (suspended)" : "");
+    for (size_t i = 0; i < u->domain_count; i++) {
+        const struct omk_domain *d = &u->domains[i];
+
+        (void)printf("domain     %s  %s\n", d->name, d->docroot);
+        for (size_t k = 0; k < d->alias_count; k++) {
+            (void)printf("alias      %s\n", d->aliases[k]);
+        }
+    }
+    (void)printf("web        %s\n", omk_size_print(c->p, u->web_quota));
+    (void)printf("mail       %s a mailbox, %zu mailboxes\n",
+                 omk_size_print(c->p, u->mail_quota), u->mailbox_count);
+    (void)printf("databases  %u\n", u->databases);
+    (void)printf("serves    %s%s%s%s\n", u->php ? " php" : "",
+                 u->cgi ? " cgi" : "", u->ssi ? " ssi" : "",
+                 u->counter ? " counter" : "");
+    if (*u->note) {
+        (void)printf("note       %s\n", u->note);
+    }
+}
+
+static int show(struct omk_cmd *c)
+{
+    struct omk_customer_entry *e;
+    struct omk_customers *all;
+    struct omk_err err = {0};
+
+    if (find_customer(c, &all, &e, &err)) {
+        return omk_cmd_error(&err);
+    }
+    if (c->json) {
+        omk_cmd_json(json_customer(e));
+    }
+    else if (e->customer) {
+        print_customer(c, e->customer);
+    }
+    return e->customer ? OMK_EX_OK
+           : c->json   ? OMK_EX_DATAERR
+                       : omk_cmd_error(&e->err);
+}
+
+static int list(struct omk_cmd *c)
+{
+    json_t *out = json_array();
+    struct omk_customers *all;
+    struct omk_err err = {0};
+
+    if (omk_customers_load(c->p, c->node, c->node->customers_dir, &all, &err)) {
+        json_decref(out);
+        return omk_cmd_error(&err);
+    }
+    for (size_t i = 0; i < all->count; i++) {
+        const struct omk_customer_entry *e = &all->entries[i];
+
+        if (c->json) {
+            (void)json_array_append_new(out, json_customer(e));
+        }
+        else {
+            (void)printf("%-30s  %s%s\n", e->login,
+                         e->customer ? e->customer->domains[0].name
+                                     : e->err.text,
+                         e->customer && e->customer->suspended ? " (suspended)"
+                                                               : "");
+        }
+    }
+    if (c->json) {
+        omk_cmd_json(out);
+    }
+    else {
+        json_decref(out);
+    }
+    return OMK_EX_OK;
+}
+
+const struct omk_command omk_commands_customer[] = {
+    {"customer add", "LOGIN --domain DOMAIN", "declare a customer",
+     "  --domain DOMAIN    the main domain, without www. (served as well)\n"
+     "  --docroot web/SUB  published instead of web\n"
+     "Writes customers.d/LOGIN.conf; omakase apply acts.\n",
+     1, 1, add},
+    {"customer show", "LOGIN", "what is declared for a customer", "", 1, 1,
+     show},
+    {"customer list", "", "all customers", "", 0, 0, list},
+    {0},
+};

@@ -1,0 +1,245 @@
+#include "daemon.h"
+
+#include "conf.h"
+#include "err.h"
+#include "node.h"
+#include "num.h"
+#include "probe.h"
+#include "run.h"
+
+#include <apr_strings.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define START_S 30
+
+const struct omk_daemon *const omk_daemons[] = {
+    &omk_daemon_php,
+    &omk_daemon_httpd,
+    NULL,
+};
+
+const struct omk_daemon *omk_daemon_find(const char *name)
+{
+    for (const struct omk_daemon *const *d = omk_daemons; *d; d++) {
+        if (!strcmp((*d)->name, name)) {
+            return *d;
+        }
+    }
+    return NULL;
+}
+
+/* A pid file of a past boot, or of another program that has the number now,
+ * does not count: the command line must name this node's state. */
+static bool is_ours(const struct omk_node *n, pid_t pid)
+{
+    char path[64], line[8192];
+    size_t len;
+    FILE *f;
+
+    (void)snprintf(path, sizeof path, "/proc/%ld/cmdline", (long)pid);
+    f = fopen(path, "re");
+    if (!f) {
+        return false;
+    }
+    len = fread(line, 1, sizeof line, f);
+    (void)fclose(f);
+    return memmem(line, len, n->state_dir, strlen(n->state_dir)) != NULL
+           && omk_is_alive(pid);
+}
+
+pid_t omk_daemon_pid(apr_pool_t *p, const struct omk_node *n,
+                     const struct omk_daemon *d)
+{
+    const char *path = apr_pstrcat(p, n->run_dir, "/", d->pid_file, NULL);
+    const char *text;
+    uint64_t pid;
+    size_t len;
+
+    if (omk_conf_file(p, path, &text, &len, NULL)
+        || omk_num_u64(text, strcspn(text, " \n"), 2, 1 << 30, &pid)) {
+        return 0;
+    }
+    return is_ours(n, (pid_t)pid) ? (pid_t)pid : 0;
+}
+
+/* The last lines of a log, in one. */
+static const char *tail(apr_pool_t *p, const char *path, size_t from)
+{
+    const char *text;
+    size_t len;
+    char *s;
+
+    if (omk_conf_file(p, path, &text, &len, NULL) || len <= from) {
+        return "it printed nothing";
+    }
+    text += from;
+    len -= from;
+    s = apr_pstrmemdup(p, len > 400 ? text + len - 400 : text,
+                       len > 400 ? 400 : len);
+    for (char *c = s; *c; c++) {
+        *c = *c == '\n' ? ' ' : *c;
+    }
+    return s;
+}
+
+static size_t size_of(const char *path)
+{
+    FILE *f = fopen(path, "re");
+    long size = 0;
+
+    if (f) {
+        size = fseek(f, 0, SEEK_END) == 0 ? ftell(f) : 0;
+        (void)fclose(f);
+    }
+    return size > 0 ? (size_t)size : 0;
+}
+
+int omk_daemon_start(apr_pool_t *p, const struct omk_node *n,
+                     const struct omk_daemon *d, struct omk_err *err)
+{
+    const char *current = apr_pstrcat(p, n->state_dir, "/current", NULL);
+    const char *log = apr_pstrcat(p, n->log_dir, "/", d->log, NULL);
+    long long until = omk_now_ms() + START_S * 1000LL;
+    char sum[OMK_SHA1_HEX + 1];
+    size_t from = size_of(log);
+    pid_t pid;
+    int rc;
+
+    if (omk_daemon_pid(p, n, d)) {
+        return OMK_OK;
+    }
+    rc = omk_start(d->command(p, n, current), log, false, &pid, err);
+    if (rc) {
+        return rc;
+    }
+    while (omk_is_alive(pid)) {
+        if (omk_daemon_pid(p, n, d) && d->probe(p, n, sum, NULL) == OMK_OK) {
+            return OMK_OK;
+        }
+        if (!omk_wait_a_little(until)) {
+            (void)omk_end(pid, d->stop_s);
+            return omk_fail(err, OMK_EBUSY, d->name,
+                            "does not answer %d s after its start: %s",
+                            START_S, tail(p, log, from));
+        }
+    }
+    return omk_fail(err, OMK_EINVAL, d->name, "does not start: %s",
+                    tail(p, log, from));
+}
+
+int omk_daemon_stop(apr_pool_t *p, const struct omk_node *n,
+                    const struct omk_daemon *d, bool *forced,
+                    struct omk_err *err)
+{
+    pid_t pid = omk_daemon_pid(p, n, d);
+
+    *forced = false;
+    if (!pid) {
+        return OMK_OK;
+    }
+    *forced = !omk_end(pid, d->stop_s);
+    if (omk_is_alive(pid)) {
+        return omk_fail(err, OMK_EBUSY, d->name, "pid %ld cannot be ended",
+                        (long)pid);
+    }
+    (void)unlink(apr_pstrcat(p, n->run_dir, "/", d->pid_file, NULL));
+    return OMK_OK;
+}
+
+int omk_daemon_reload(apr_pool_t *p, const struct omk_node *n,
+                      const struct omk_daemon *d, const char *fingerprint,
+                      struct omk_err *err)
+{
+    long long until = omk_now_ms() + (START_S + n->php_control_s) * 1000LL;
+    pid_t pid = omk_daemon_pid(p, n, d);
+    struct omk_err why = {0};
+
+    if (!pid || kill(pid, d->reload_signal) != 0) {
+        return omk_fail(err, OMK_ENOENT, d->name, "does not run");
+    }
+    do {
+        char sum[OMK_SHA1_HEX + 1];
+
+        if (d->probe(p, n, sum, &why) == OMK_OK) {
+            if (!strcmp(sum, fingerprint)) {
+                return OMK_OK;
+            }
+            (void)omk_fail(&why, OMK_EBUSY, "",
+                           "still answers with its old configuration");
+        }
+        if (!omk_is_alive(pid)) {
+            return omk_fail(err, OMK_ENOENT, d->name,
+                            "ended when it was reloaded; see %s/%s",
+                            n->log_dir, d->log);
+        }
+    } while (omk_wait_a_little(until));
+    return omk_fail(err, OMK_EBUSY, d->name, "after the reload: %s", why.text);
+}
+
+/* --- ports ---------------------------------------------------------------- */
+
+int omk_free_port(unsigned *out, struct omk_err *err)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int rc = OMK_OK;
+
+    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0
+        || getsockname(fd, (struct sockaddr *)&a, &len) != 0) {
+        rc = omk_fail(err, OMK_EIO, "127.0.0.1", "no free port: %s",
+                      strerror(errno));
+    }
+    else {
+        *out = ntohs(a.sin_port);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return rc;
+}
+
+int omk_listen_is_free(const char *listen_at, struct omk_err *err)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_PASSIVE | AI_NUMERICHOST
+                                         | AI_NUMERICSERV};
+    const char *colon = strrchr(listen_at, ':');
+    bool any = !colon || !strncmp(listen_at, "*:", 2)
+               || !strncmp(listen_at, "0.0.0.0:", 8);
+    struct addrinfo *a;
+    char host[64], port[8];
+    int fd, yes = 1, e;
+    int rc = omk_probe_address(listen_at, host, port, err);
+
+    if (rc) {
+        return rc;
+    }
+    if (getaddrinfo(any ? "0.0.0.0" : host, port, &hints, &a) != 0) {
+        return omk_fail(err, OMK_EINVAL, listen_at, "is no address");
+    }
+    fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    }
+    e = fd < 0 || bind(fd, a->ai_addr, a->ai_addrlen) != 0
+                || listen(fd, 1) != 0
+            ? errno
+            : 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    freeaddrinfo(a);
+    return e ? omk_fail(err, e == EACCES ? OMK_EDENIED : OMK_EBUSY, listen_at,
+                        "cannot be listened on: %s", strerror(e))
+             : OMK_OK;
+}

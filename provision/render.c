@@ -1,0 +1,164 @@
+#include "render.h"
+
+#include "customer.h"
+#include "err.h"
+#include "node.h"
+
+#include <apr_strings.h>
+#include <string.h>
+
+const struct omk_renderer *const omk_renderers[] = {
+    &omk_render_httpd,
+    &omk_render_php,
+    NULL,
+};
+
+const char *omk_customer_tree(apr_pool_t *p, const struct omk_node *n,
+                              const char *login)
+{
+    return apr_pstrcat(p, n->srv_dir, "/", login, NULL);
+}
+
+const char *omk_php_socket(apr_pool_t *p, const struct omk_node *n,
+                           const char *login)
+{
+    return apr_pstrcat(p, n->run_dir, "/php/", login, ".sock", NULL);
+}
+
+int omk_model_inputs(apr_pool_t *p, const struct omk_node *n,
+                     struct omk_files **out, struct omk_err *err)
+{
+    struct omk_files *f = omk_files_new(p);
+    int rc = omk_files_read_dir(f, apr_pstrcat(p, n->confd, "/httpd", NULL),
+                                ".conf", "source/conf.d/httpd", err);
+
+    if (rc == OMK_OK) {
+        rc = omk_files_read_dir(f, apr_pstrcat(p, n->confd, "/php", NULL),
+                                ".conf", "source/conf.d/php", err);
+    }
+    if (rc == OMK_OK) {
+        rc = omk_files_read_dir(f, n->httpd_d_dir, ".conf", "source/httpd.d",
+                                err);
+    }
+    omk_files_sort(f);
+    if (rc == OMK_OK) {
+        *out = f;
+    }
+    return rc;
+}
+
+int omk_model_input(const struct omk_model *m, const char *path,
+                    const char **text, struct omk_err *err)
+{
+    const struct omk_file *f = omk_files_find(m->inputs, path);
+
+    if (!f) {
+        return omk_fail(err, OMK_ENOENT, m->node->confd,
+                        "%s is not there (make install, or paths { confd })",
+                        path + strlen("source/conf.d/"));
+    }
+    *text = f->data; /* read with a NUL behind it */
+    return OMK_OK;
+}
+
+static void add_bytes(struct omk_files *f, const char *login,
+                      const char *ending, const struct omk_bytes *b)
+{
+    if (b->data) {
+        omk_files_add(f,
+                      apr_pstrcat(f->p, "source/customers.d/", login, ending,
+                                  NULL),
+                      b->data, b->len);
+    }
+}
+
+static void add_sources(struct omk_files *f, const struct omk_model *m)
+{
+    omk_files_add(f, "source/omakase.conf", m->node->text, m->node->text_len);
+    for (size_t i = 0; i < m->inputs->count; i++) {
+        const struct omk_file *in = &m->inputs->list[i];
+
+        omk_files_add(f, in->path, in->data, in->len);
+    }
+    for (size_t i = 0; i < m->customers->count; i++) {
+        const struct omk_customer *c = m->customers->entries[i].customer;
+
+        if (c) {
+            add_bytes(f, c->login, ".conf", &c->conf);
+            add_bytes(f, c->login, ".mail", &c->mail);
+            add_bytes(f, c->login, ".httpd.conf", &c->include);
+        }
+    }
+}
+
+/* The sum of what a daemon reads, its entry as if it lay nowhere. */
+static int fingerprint(struct omk_files *f, const struct omk_model *m,
+                       const struct omk_renderer *r,
+                       char out[OMK_SHA1_HEX + 1], struct omk_err *err)
+{
+    struct omk_files *own = omk_files_new(f->p);
+    const char *entry;
+    int rc = r->entry_text(f->p, m, "", "", &entry, err);
+
+    if (rc) {
+        return rc;
+    }
+    for (size_t i = 0; i < f->count; i++) {
+        if (r->reads(f->list[i].path)) {
+            omk_files_add(own, f->list[i].path, f->list[i].data,
+                          f->list[i].len);
+        }
+    }
+    omk_files_add_text(own, r->entry, entry);
+    omk_files_sort(own);
+    omk_files_sum(own, r->reads, out);
+    return OMK_OK;
+}
+
+int omk_render(apr_pool_t *p, const struct omk_model *m, const char *dir,
+               struct omk_files **out, struct omk_err *err)
+{
+    struct omk_files *f = omk_files_new(p);
+    const char *sums = "";
+    int rc = OMK_OK;
+
+    add_sources(f, m);
+    for (const struct omk_renderer *const *r = omk_renderers; *r; r++) {
+        rc = (*r)->files(f, m, err);
+        if (rc) {
+            return rc;
+        }
+    }
+    for (const struct omk_renderer *const *r = omk_renderers; *r; r++) {
+        char sum[OMK_SHA1_HEX + 1];
+        const char *entry;
+
+        rc = fingerprint(f, m, *r, sum, err);
+        if (rc == OMK_OK) {
+            rc = (*r)->entry_text(p, m, dir, sum, &entry, err);
+        }
+        if (rc) {
+            return rc;
+        }
+        omk_files_add_text(f, (*r)->entry, entry);
+        sums = apr_pstrcat(p, sums, (*r)->daemon, " ", sum, "\n", NULL);
+    }
+    omk_files_add_text(f, "fingerprints", sums);
+    omk_files_sort(f);
+    *out = f;
+    return OMK_OK;
+}
+
+const char *omk_fingerprint_of(apr_pool_t *p, const struct omk_files *files,
+                               const char *daemon)
+{
+    const struct omk_file *f = omk_files_find(files, "fingerprints");
+    const char *name = apr_pstrcat(p, daemon, " ", NULL);
+    const char *at = f ? strstr(f->data, name) : NULL;
+
+    if (!at) {
+        return "";
+    }
+    at += strlen(name);
+    return apr_pstrmemdup(p, at, strcspn(at, "\n"));
+}

@@ -1,0 +1,103 @@
+/* php-fpm: a pool a customer from conf.d/php/pool.conf, one that answers for
+ * php-fpm itself, and the entry, conf.d/php/php-fpm.conf. */
+#include "render.h"
+
+#include "customer.h"
+#include "err.h"
+#include "node.h"
+
+#include <apr_strings.h>
+#include <string.h>
+
+/* A size in PHP's words: whole megabytes. */
+static const char *megabytes(apr_pool_t *p, uint64_t size)
+{
+    return apr_psprintf(p, "%" APR_UINT64_T_FMT "M", (size + 0xfffff) >> 20);
+}
+
+static int add_pool(struct omk_files *f, const struct omk_model *m,
+                    const struct omk_customer *c, const char *pool,
+                    struct omk_err *err)
+{
+    const struct omk_node *n = m->node;
+    const char *text;
+    const char *names[] = {
+        "LOGIN", c->login,
+        "USER", n->single_user ? n->httpd_user : c->login,
+        "TREE", omk_customer_tree(f->p, n, c->login),
+        "SOCKET", omk_php_socket(f->p, n, c->login),
+        "HTTPD_USER", n->httpd_user,
+        "HTTPD_GROUP", n->httpd_group,
+        "CHILDREN", apr_psprintf(f->p, "%u", n->php_children),
+        "TIME", apr_psprintf(f->p, "%u", n->php_time_s),
+        "MEMORY", megabytes(f->p, n->php_memory),
+        "UPLOAD", megabytes(f->p, n->php_upload),
+        /* a form around the file */
+        "POST", megabytes(f->p, n->php_upload + (1 << 20)),
+        NULL,
+    };
+    int rc = omk_template(f->p, "conf.d/php/pool.conf", pool, names, &text,
+                          err);
+
+    if (rc == OMK_OK) {
+        omk_files_add_text(
+            f, apr_psprintf(f->p, "php/pool.d/%s.conf", c->login), text);
+    }
+    return rc;
+}
+
+static int files(struct omk_files *f, const struct omk_model *m,
+                 struct omk_err *err)
+{
+    const char *pool;
+    int rc = omk_model_input(m, "source/conf.d/php/pool.conf", &pool, err);
+
+    /* php-fpm does not start when the directory that it includes is absent. */
+    omk_files_add_text(f, "php/pool.d/README",
+                       "A pool a customer; written by `omakase apply`.\n");
+    for (size_t i = 0; rc == OMK_OK && i < m->customers->count; i++) {
+        const struct omk_customer *c = m->customers->entries[i].customer;
+
+        if (c && c->php && !c->suspended) {
+            rc = add_pool(f, m, c, pool, err);
+        }
+    }
+    return rc;
+}
+
+static int entry_text(apr_pool_t *p, const struct omk_model *m, const char *dir,
+                      const char *fingerprint, const char **out,
+                      struct omk_err *err)
+{
+    const struct omk_node *n = m->node;
+    const char *names[] = {
+        "GENERATION", dir,
+        "FINGERPRINT", fingerprint,
+        "RUN", n->run_dir,
+        "LOG", n->log_dir,
+        "HTTPD_USER", n->httpd_user,
+        "HTTPD_GROUP", n->httpd_group,
+        "PROBE_SOCKET", omk_php_socket(p, n, OMK_PHP_PROBE),
+        "RELOAD_WAIT", apr_psprintf(p, "%u", n->php_control_s),
+        NULL,
+    };
+    const char *text;
+    int rc = omk_model_input(m, "source/conf.d/php/php-fpm.conf", &text, err);
+
+    return rc ? rc
+              : omk_template(p, "conf.d/php/php-fpm.conf", text, names, out,
+                             err);
+}
+
+static bool reads(const char *path)
+{
+    return !strncmp(path, "php/", 4);
+}
+
+const struct omk_renderer omk_render_php = {
+    .daemon = "php-fpm",
+    .entry = "php/php-fpm.conf",
+    .files = files,
+    .entry_text = entry_text,
+    .reads = reads,
+};

@@ -14,6 +14,8 @@
 
 static const struct omk_command *const tables[] = {
     omk_commands_customer,
+    omk_commands_mail,
+    omk_commands_sheet,
     omk_commands_apply,
     omk_commands_node,
 };
@@ -86,7 +88,7 @@ static const struct omk_command *find(int argc, char **argv, int *words)
 }
 
 enum { ROOT = 256, JSON, DRY_RUN, YES, EXIT_CODE, HELP, VERSION, DOMAIN,
-       DOCROOT };
+       DOCROOT, LANGUAGE, FORMAT, MAILBOX, QUOTA, FORWARD, KEEP };
 
 /* Options may stand anywhere. Returns an exit code, or -1 to go on. */
 static int options(struct omk_cmd *c, int argc, char **argv, bool *want_help)
@@ -101,6 +103,12 @@ static int options(struct omk_cmd *c, int argc, char **argv, bool *want_help)
         {"version", no_argument, NULL, VERSION},
         {"domain", required_argument, NULL, DOMAIN},
         {"docroot", required_argument, NULL, DOCROOT},
+        {"lang", required_argument, NULL, LANGUAGE},
+        {"format", required_argument, NULL, FORMAT},
+        {"mailbox", required_argument, NULL, MAILBOX},
+        {"quota", required_argument, NULL, QUOTA},
+        {"forward", required_argument, NULL, FORWARD},
+        {"keep", required_argument, NULL, KEEP},
         {NULL, 0, NULL, 0},
     };
     int o;
@@ -114,6 +122,12 @@ static int options(struct omk_cmd *c, int argc, char **argv, bool *want_help)
         case EXIT_CODE: c->exit_code = true; break;
         case DOMAIN: c->domain = optarg; break;
         case DOCROOT: c->docroot = optarg; break;
+        case LANGUAGE: c->lang = optarg; break;
+        case FORMAT: c->format = optarg; break;
+        case MAILBOX: c->mailbox = optarg; break;
+        case QUOTA: c->quota = optarg; break;
+        case FORWARD: c->forward = optarg; break;
+        case KEEP: c->keep = optarg; break;
         case 'h':
         case HELP: *want_help = true; break;
         case VERSION: (void)puts("omakase " OMAKASE_VERSION); return OMK_EX_OK;

@@ -134,6 +134,13 @@ t_unit_mail_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
 t_unit_mail_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_mail_t_LDADD = $(PROVISION_UNIT_LIBS)
 
+UNIT_TESTS += t/unit/sheet.t
+t_unit_sheet_t_SOURCES = t/unit/sheet.c
+t_unit_sheet_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_sheet_t_CPPFLAGS = $(PROVISION_CPPFLAGS) \
+	-DSHARE='"$(abs_srcdir)/share"' -DGOLDEN='"$(abs_srcdir)/t/golden"'
+t_unit_sheet_t_LDADD = $(PROVISION_UNIT_LIBS)
+
 UNIT_TESTS += t/unit/account.t
 t_unit_account_t_SOURCES = t/unit/account.c $(CUSTOMERS)
 t_unit_account_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
@@ -163,8 +170,9 @@ t_unit_usage_t_LDADD = $(PROVISION_UNIT_LIBS)
 endif
 
 # After a change that is meant: look at what git shows to have changed.
-golden: all t/unit/golden.t
+golden: all t/unit/golden.t t/unit/sheet.t
 	$(MKDIR_P) $(srcdir)/t/golden
 	t/unit/golden.t --write
+	t/unit/sheet.t --write
 .PHONY: golden
 EXTRA_DIST += t/golden

@@ -198,6 +198,37 @@ static const char *words_of(const struct sheet *s, const char *key)
     return words ? words : "";
 }
 
+static void put(apr_array_header_t *out, const char *piece)
+{
+    APR_ARRAY_PUSH(out, const char *) = piece;
+}
+
+/* Text as HTML's text or an attribute's; its lines as lines. */
+static const char *html(const struct sheet *s, const char *text)
+{
+    apr_array_header_t *out = apr_array_make(s->p, 8, sizeof(char *));
+
+    while (*text) {
+        size_t plain = strcspn(text, "&<>\"'\n");
+        const char *piece = "";
+
+        put(out, apr_pstrmemdup(s->p, text, plain));
+        text += plain;
+        switch (*text) {
+        case '&': piece = "&amp;"; break;
+        case '<': piece = "&lt;"; break;
+        case '>': piece = "&gt;"; break;
+        case '"': piece = "&quot;"; break;
+        case '\'': piece = "&#39;"; break;
+        case '\n': piece = "<br>"; break;
+        default: break;
+        }
+        put(out, piece);
+        text += *text != '\0';
+    }
+    return apr_array_pstrcat(s->p, out, 0);
+}
+
 /* --- what is at the places ------------------------------------------------ */
 
 static void place(struct sheet *s, const char *name, const char *what)
@@ -219,13 +250,20 @@ static const char *size_words(const struct sheet *s, uint64_t size)
                               short_form[n - 1]);
 }
 
-/* ":PORT" of httpd, nothing for 80. */
+/* ":PORT" of httpd, nothing where it is on 80 too. */
 static const char *port_words(const struct sheet *s)
 {
-    const char *first = s->n->listen && s->n->listen[0] ? s->n->listen[0] : "";
-    const char *colon = strrchr(first, ':');
+    const char *first = NULL;
 
-    return colon && strcmp(colon, ":80") != 0 ? colon : "";
+    for (const char *const *l = s->n->listen; l && *l; l++) {
+        const char *colon = strrchr(*l, ':');
+
+        if (colon && !strcmp(colon, ":80")) {
+            return "";
+        }
+        first = first ? first : colon;
+    }
+    return first ? first : "";
 }
 
 static const char *domain_lines(const struct sheet *s, const char *before,
@@ -305,7 +343,7 @@ static const char *tag(const struct sheet *s, const char *query, int width,
                         "<img src=\"http://www.%s%s/cgi-bin/Count.cgi?%s\" "
                         "width=\"%d\" height=\"%d\" alt=\"%s\">",
                         s->c->domains[0].name, port_words(s), query, width,
-                        height, words_of(s, alt));
+                        height, html(s, words_of(s, alt)));
 }
 
 static const char *unicode_domain(const struct sheet *s)
@@ -511,6 +549,18 @@ static void add_row(struct sheet *s, const char *label, const char *value,
     APR_ARRAY_PUSH(last->rows, struct row) = (struct row){label, value, code};
 }
 
+/* "a@b.jp, c@d.jp": a blank is where a line may break. */
+static const char *with_blanks(const struct sheet *s, const char *list)
+{
+    const char *out = "";
+    const char *comma;
+
+    for (; (comma = strchr(list, ',')) != NULL; list = comma + 1) {
+        out = apr_psprintf(s->p, "%s%.*s, ", out, (int)(comma - list), list);
+    }
+    return apr_pstrcat(s->p, out, list, NULL);
+}
+
 static void add_boxes(struct sheet *s)
 {
     for (size_t i = 0; i < s->c->mailbox_count; i++) {
@@ -522,7 +572,8 @@ static void add_boxes(struct sheet *s)
         }
         if (m->forward) {
             value = apr_pstrcat(s->p, m->keep ? value : "", m->keep ? ", " : "",
-                                words_of(s, "forward"), " ", m->forward, NULL);
+                                words_of(s, "forward"), " ",
+                                with_blanks(s, m->forward), NULL);
         }
         add_row(s, apr_pstrcat(s->p, m->name, "@", s->c->domains[0].name, NULL),
                 value, false);
@@ -603,11 +654,6 @@ static int columns(const char *utf8)
     return n;
 }
 
-static void put(apr_array_header_t *out, const char *piece)
-{
-    APR_ARRAY_PUSH(out, const char *) = piece;
-}
-
 static const char *spaces(const struct sheet *s, int n)
 {
     return apr_psprintf(s->p, "%*s", n > 0 ? n : 0, "");
@@ -681,32 +727,6 @@ static int make_text(struct sheet *s, const char **out, struct omk_err *err)
 }
 
 /* --- as a page ------------------------------------------------------------ */
-
-/* Text as HTML's text or an attribute's; its lines as lines. */
-static const char *html(const struct sheet *s, const char *text)
-{
-    apr_array_header_t *out = apr_array_make(s->p, 8, sizeof(char *));
-
-    while (*text) {
-        size_t plain = strcspn(text, "&<>\"'\n");
-        const char *piece = "";
-
-        put(out, apr_pstrmemdup(s->p, text, plain));
-        text += plain;
-        switch (*text) {
-        case '&': piece = "&amp;"; break;
-        case '<': piece = "&lt;"; break;
-        case '>': piece = "&gt;"; break;
-        case '"': piece = "&quot;"; break;
-        case '\'': piece = "&#39;"; break;
-        case '\n': piece = "<br>"; break;
-        default: break;
-        }
-        put(out, piece);
-        text += *text != '\0';
-    }
-    return apr_array_pstrcat(s->p, out, 0);
-}
 
 static const char *html_section(const struct sheet *s,
                                 const struct section *sec)

@@ -35,3 +35,6 @@ E2E_TESTS += t/e2e/sanitized.t
 E2E_TESTS += t/e2e/stock.t
 E2E_TESTS += t/e2e/security.t
 E2E_TESTS += t/e2e/with_modules.t
+if BUILD_PROVISION
+E2E_TESTS += t/e2e/sheet.t
+endif

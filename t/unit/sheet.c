@@ -23,6 +23,7 @@ static struct omk_sheet_options options;
 
 static const char *const listen_80[] = {"0.0.0.0:80", NULL};
 static const char *const listen_demo[] = {"127.0.0.1:8080", NULL};
+static const char *const listen_both[] = {"0.0.0.0:443", "0.0.0.0:80", NULL};
 static const char *const aliases[] = {"xn--wgv71a119e.jp"};
 static const struct omk_domain domains[] = {
     {"example.co.jp", "web", aliases, 1},
@@ -227,6 +228,8 @@ static void ports_are_the_nodes_own(void **state)
     has(sheet(), " 5870\n");
     options.address = "2001:db8::1";
     has(sheet(), "http://[2001:db8::1]:8080/phpMyAdmin/");
+    node.listen = listen_both;
+    has(sheet(), "http://[2001:db8::1]/phpMyAdmin/");
     options.address = NULL;
     assert_int_equal(4, count(sheet(), "/phpMyAdmin/"));
 }
@@ -369,7 +372,9 @@ static void an_operators_words_go_first(void **state)
     (void)state;
     put("ja.texts", "# ours\r\n\r\nprovider = みぎわ通信\r\n"
                     "contact = help@example.net, 03 <0000>\r\n"
-                    "contact = @host@\r\nkeep =\r\n");
+                    "contact = @host@\r\nkeep =\r\n"
+                    "alt-clock = \"now\"\r\n");
+    has(sheet(), "alt=\"&quot;now&quot;\">");
     has(sheet(), "みぎわ通信\nhelp@example.net, 03 <0000>\nvds1.example.net\n");
     has(sheet(), "ログイン名");
     options.html = true;

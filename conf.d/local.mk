@@ -7,6 +7,8 @@ httpdconf_DATA = \
 	conf.d/httpd/index.conf \
 	conf.d/httpd/modules.conf \
 	conf.d/httpd/omakase.conf \
+	conf.d/httpd/php.conf \
+	conf.d/httpd/phpmyadmin.conf \
 	conf.d/httpd/scripts.conf \
 	conf.d/httpd/site.conf \
 	conf.d/httpd/ssi.conf
@@ -15,4 +17,16 @@ EXTRA_DIST += $(phpconf_DATA)
 phpconfdir = $(sysconfdir)/omakase/conf.d/php
 phpconf_DATA = \
 	conf.d/php/php-fpm.conf \
-	conf.d/php/pool.conf
+	conf.d/php/pool.conf \
+	conf.d/php/probe.conf
+
+EXTRA_DIST += $(mariadbconf_DATA)
+mariadbconfdir = $(sysconfdir)/omakase/conf.d/mariadb
+mariadbconf_DATA = conf.d/mariadb/my.cnf conf.d/mariadb/omakase.cnf
+
+EXTRA_DIST += $(phpmyadminconf_DATA)
+phpmyadminconfdir = $(sysconfdir)/omakase/conf.d/phpmyadmin
+phpmyadminconf_DATA = \
+	conf.d/phpmyadmin/config.inc.php \
+	conf.d/phpmyadmin/pool.conf \
+	conf.d/phpmyadmin/prepend.php

@@ -4,6 +4,7 @@
 #include "blame.h"
 #include "daemon.h"
 #include "generation.h"
+#include "host.h"
 #include "node.h"
 #include "plan.h"
 
@@ -17,6 +18,8 @@ struct work {
     const struct omk_node *node;
     const struct omk_apply_options *o;
     struct omk_plan *plan;
+    struct omk_host *host;
+    bool lacks_users; /* dry run: php-fpm's check would miss them */
     unsigned number; /* of the generation being made */
     const char *dir;
     struct omk_files *files; /* what it holds */
@@ -67,7 +70,8 @@ static int look_at(struct work *w, const struct omk_daemon *d,
     int rc;
 
     *output = "";
-    if (!d->wanted(w->node, &why) || !is_affected(w, d)) {
+    if (!d->wanted(w->node, &why) || !is_affected(w, d)
+        || (d == &omk_daemon_php && w->lacks_users)) {
         return OMK_OK;
     }
     rc = d->check(w->p, w->node, w->dir, output, err);
@@ -219,7 +223,14 @@ static int take_back(struct work *w, const struct omk_daemon *d,
         }
     }
     if (!*why.where) {
-        (void)apr_cpystrn(why.where, e->login, sizeof why.where);
+        (void)apr_cpystrn(why.where,
+                          apr_pstrcat(w->p, w->node->customers_dir, "/",
+                                      e->login,
+                                      e->customer->include.data
+                                          ? ".httpd.conf"
+                                          : ".conf",
+                                      NULL),
+                          sizeof why.where);
     }
     why.code = OMK_EINVAL;
     omk_plan_hold(w->plan, e, &why);
@@ -387,17 +398,67 @@ static int apply_generation(struct work *w, bool *flipped, struct omk_err *err)
     return rc;
 }
 
+/* Whether the plan has anything for this customer; all customers are touched
+ * when the node's defaults change. */
+static bool is_planned(const struct omk_plan *plan, const char *login)
+{
+    for (int i = 0; i < plan->changes->nelts; i++) {
+        const char *subject =
+            APR_ARRAY_IDX(plan->changes, i, struct omk_change).subject;
+
+        if (!strcmp(subject, login) || !strcmp(subject, "omakase.conf")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Users, trees, quotas, databases; who cannot have them is held. */
+static void make_hosts(struct work *w)
+{
+    if (omk_host_no_databases(w->host) && *w->node->mariadbd) {
+        say(w, "databases are left as they are: %s",
+            omk_host_no_databases(w->host));
+    }
+    for (size_t i = 0; i < w->plan->customers->count; i++) {
+        struct omk_customer_entry *e = &w->plan->customers->entries[i];
+        struct omk_err err = {0};
+
+        if (e->customer && is_planned(w->plan, e->login)
+            && omk_host_make(w->host, e, &err)) {
+            omk_plan_hold(w->plan, e, &err);
+        }
+    }
+}
+
+static int make_plan(struct work *w, struct omk_err *err)
+{
+    int rc = omk_plan_make(w->p, w->node, &w->plan, err);
+
+    if (rc == OMK_OK) {
+        rc = omk_host_open(w->p, w->node, &w->host, err);
+    }
+    if (rc == OMK_OK) {
+        omk_host_plan(w->host, w->plan);
+    }
+    return rc;
+}
+
 static int apply_locked(struct work *w, struct omk_apply_result *out,
                         struct omk_err *err)
 {
     bool flipped = false;
-    int rc = omk_plan_make(w->p, w->node, &w->plan, err);
+    int rc = make_plan(w, err);
 
     if (rc) {
         return rc;
     }
     out->plan = w->plan;
     out->generation = w->plan->current;
+    if (w->plan->changes->nelts && !w->o->dry_run) {
+        make_hosts(w);
+    }
+    w->lacks_users = w->o->dry_run && omk_host_lacks_users(w->host, w->plan);
     if (w->plan->new_generation) {
         rc = apply_generation(w, &flipped, err);
     }

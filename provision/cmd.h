@@ -36,7 +36,6 @@ struct omk_cmd {
     bool json, dry_run, yes, exit_code;
     const char *domain, *docroot; /* --domain, --docroot */
     const char *lang, *format, *mailbox; /* of sheet */
-    const char *quota, *forward, *keep;  /* of mail add and change */
     int argc; /* what is left behind the command's words */
     char **argv;
 };
@@ -52,6 +51,7 @@ struct omk_command {
 
 extern const struct omk_command omk_commands_apply[];
 extern const struct omk_command omk_commands_customer[];
+extern const struct omk_command omk_commands_edit[];
 extern const struct omk_command omk_commands_mail[];
 extern const struct omk_command omk_commands_node[];
 extern const struct omk_command omk_commands_sheet[];
@@ -72,6 +72,10 @@ void omk_cmd_json(json_t *j);
 /* Who is held, a line each on stderr; as JSON: an array. */
 void omk_cmd_print_held(const struct omk_plan *plan);
 json_t *omk_cmd_json_held(const struct omk_plan *plan);
+
+/* The plan, with what the machine has. */
+int omk_cmd_plan(struct omk_cmd *c, struct omk_plan **out,
+                 struct omk_err *err);
 
 /* Options for apply that print what it says to stderr. */
 void omk_cmd_apply_options(struct omk_cmd *c, struct omk_apply_options *o);

@@ -3,6 +3,7 @@
 
 #include "apply.h"
 #include "generation.h"
+#include "host.h"
 #include "node.h"
 #include "num.h"
 #include "plan.h"
@@ -54,6 +55,22 @@ json_t *omk_cmd_json_held(const struct omk_plan *plan)
     return list;
 }
 
+int omk_cmd_plan(struct omk_cmd *c, struct omk_plan **out,
+                 struct omk_err *err)
+{
+    struct omk_host *host;
+    int rc = omk_plan_make(c->p, c->node, out, err);
+
+    if (rc == OMK_OK) {
+        rc = omk_host_open(c->p, c->node, &host, err);
+    }
+    if (rc == OMK_OK) {
+        omk_host_plan(host, *out);
+        omk_host_close(host);
+    }
+    return rc;
+}
+
 /* --- plan ------------------------------------------------------------------- */
 
 static json_t *json_changes(const struct omk_plan *plan)
@@ -91,7 +108,7 @@ static int plan(struct omk_cmd *c)
     struct omk_err err = {0};
     int changes;
 
-    if (omk_plan_make(c->p, c->node, &plan, &err)) {
+    if (omk_cmd_plan(c, &plan, &err)) {
         (void)omk_cmd_error(&err);
         return OMK_EX_FAILED;
     }

@@ -4,9 +4,11 @@
 #include "customer.h"
 #include "file.h"
 #include "generation.h"
+#include "host.h"
 #include "names.h"
 #include "node.h"
 #include "plan.h"
+#include "secret.h"
 
 #include <apr_strings.h>
 #include <errno.h>
@@ -267,6 +269,73 @@ static int list(struct omk_cmd *c)
     return OMK_EX_OK;
 }
 
+/* --- passwd ------------------------------------------------------------------- */
+
+/* A line of stdin; from a terminal, or with nothing in it, a new password. */
+static int take_password(char out[OMK_PASSWORD_MAX + 3], bool *generated,
+                         struct omk_err *err)
+{
+    *generated = isatty(STDIN_FILENO)
+                 || !fgets(out, OMK_PASSWORD_MAX + 3, stdin);
+    if (!*generated) {
+        out[strcspn(out, "\r\n")] = '\0';
+        return OMK_OK;
+    }
+    return omk_password_generate(out, err);
+}
+
+static int set_password(struct omk_cmd *c, const struct omk_secret *s,
+                        struct omk_err *err)
+{
+    int fd = -1;
+    int rc = omk_state_make(c->node, err);
+
+    if (rc == OMK_OK) {
+        rc = omk_lock(c->node, NULL, NULL, &fd, err);
+    }
+    if (rc == OMK_OK) {
+        rc = omk_secret_write(c->node, c->argv[0], s, err);
+    }
+    if (rc == OMK_OK) {
+        rc = omk_host_set_password(c->p, c->node, c->argv[0], s->mysql, err);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return rc;
+}
+
+static int passwd(struct omk_cmd *c)
+{
+    char password[OMK_PASSWORD_MAX + 3];
+    struct omk_customer_entry *e;
+    struct omk_customers *all;
+    struct omk_secret secret;
+    struct omk_err err = {0};
+    bool generated = false;
+    int rc = find_customer(c, &all, &e, &err);
+
+    if (rc == OMK_OK) {
+        rc = take_password(password, &generated, &err);
+    }
+    if (rc == OMK_OK) {
+        rc = omk_secret_make(password, strlen(password), &secret, &err);
+    }
+    if (rc == OMK_OK) {
+        rc = set_password(c, &secret, &err);
+    }
+    if (rc == OMK_OK && generated) {
+        (void)printf("%s\n", password);
+    }
+    explicit_bzero(password, sizeof password);
+    if (rc) {
+        return omk_cmd_error(&err);
+    }
+    (void)fprintf(stderr, "omakase: FTP and MySQL of %s have a new password\n",
+                  c->argv[0]);
+    return OMK_EX_OK;
+}
+
 const struct omk_command omk_commands_customer[] = {
     {"customer add", "LOGIN --domain DOMAIN", "declare a customer",
      "  --domain DOMAIN    the main domain, without www. (served as well)\n"
@@ -275,6 +344,10 @@ const struct omk_command omk_commands_customer[] = {
      1, 1, add},
     {"customer show", "LOGIN", "what is declared for a customer", "", 1, 1,
      show},
+    {"passwd", "LOGIN", "set the password of FTP and MySQL",
+     "Takes it from standard input, one line; from a terminal it makes one and\n"
+     "prints it.\n",
+     1, 1, passwd},
     {"customer list", "", "all customers", "", 0, 0, list},
     {0},
 };

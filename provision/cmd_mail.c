@@ -2,6 +2,7 @@
 #include "cmd.h"
 
 #include "customer.h"
+#include "generation.h"
 #include "mail.h"
 #include "names.h"
 #include "node.h"
@@ -9,6 +10,7 @@
 #include <apr_strings.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 int omk_cmd_customer(struct omk_cmd *c, const struct omk_customer **out,
                      struct omk_err *err)
@@ -37,20 +39,64 @@ int omk_cmd_customer(struct omk_cmd *c, const struct omk_customer **out,
     return OMK_OK;
 }
 
+/* The words behind NAME, as they stand in the file; "quota=" takes it away. */
+static int options(struct omk_cmd *c, struct omk_mail_edit *e,
+                   struct omk_err *err)
+{
+    for (int i = 2; i < c->argc; i++) {
+        const char *word = c->argv[i];
+        const char **to = !strncmp(word, "quota=", 6)     ? &e->quota
+                          : !strncmp(word, "forward=", 8) ? &e->forward
+                          : !strncmp(word, "keep=", 5)    ? &e->keep
+                                                          : NULL;
+        char shown[64];
+
+        if (!to || *to) {
+            return omk_fail(err, OMK_EINVAL, "mail",
+                            "'%s'; expected quota=SIZE, forward=ADDRESS,... "
+                            "and keep=yes|no, each once",
+                            omk_printable(word, strlen(word), shown));
+        }
+        *to = strchr(word, '=') + 1;
+    }
+    return OMK_OK;
+}
+
+static int edit_locked(struct omk_cmd *c, const struct omk_mail_edit *e,
+                       const char *path, struct omk_err *err)
+{
+    const struct omk_customer *customer;
+    struct omk_bytes unused;
+    int rc = omk_cmd_customer(c, &customer, err);
+
+    if (rc) {
+        return rc;
+    }
+    return c->dry_run
+               ? omk_mail_edit(c->p, path, &customer->mail, e, &unused, err)
+               : omk_mail_edit_file(c->p, path, e, err);
+}
+
 static int edit(struct omk_cmd *c, enum omk_mail_verb verb)
 {
     const char *path = apr_pstrcat(c->p, c->node->customers_dir, "/",
                                    c->argv[0], ".mail", NULL);
-    struct omk_mail_edit e = {verb, c->argv[1], c->quota, c->forward, c->keep};
-    const struct omk_customer *customer = NULL;
+    struct omk_mail_edit e = {.verb = verb, .name = c->argv[1]};
     struct omk_err err = {0};
-    struct omk_bytes unused;
-    int rc = omk_cmd_customer(c, &customer, &err);
+    int fd = -1;
+    int rc = options(c, &e, &err);
 
     if (rc == OMK_OK) {
-        rc = c->dry_run
-                 ? omk_mail_edit(c->p, path, &customer->mail, &e, &unused, &err)
-                 : omk_mail_edit_file(c->p, path, &e, &err);
+        rc = omk_state_make(c->node, &err);
+    }
+    if (rc == OMK_OK) {
+        rc = omk_lock(c->node, NULL, NULL, &fd, &err);
+    }
+    if (rc == OMK_OK) {
+        rc = edit_locked(c, &e, path, &err);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
     }
     if (rc) {
         return omk_cmd_error(&err);
@@ -60,8 +106,8 @@ static int edit(struct omk_cmd *c, enum omk_mail_verb verb)
                                "mailbox", c->argv[1], "file", path));
     }
     else {
-        (void)printf("%s %s; omakase apply makes it so\n",
-                     c->dry_run ? "would write" : "wrote", path);
+        (void)printf("%s; omakase apply makes it so\n",
+                     c->dry_run ? "would be written" : "written");
     }
     return OMK_EX_OK;
 }
@@ -73,11 +119,6 @@ static int add(struct omk_cmd *c)
 
 static int change(struct omk_cmd *c)
 {
-    if (!c->quota && !c->forward && !c->keep) {
-        (void)fprintf(stderr, "omakase: mail change: expected --quota, "
-                              "--forward or --keep\n");
-        return OMK_EX_USAGE;
-    }
     return edit(c, OMK_MAIL_CHANGE);
 }
 
@@ -127,16 +168,13 @@ static int list(struct omk_cmd *c)
     return OMK_EX_OK;
 }
 
-#define OPTIONS                                                                \
-    "  --quota SIZE             what it holds\n"                               \
-    "  --forward ADDRESS,...    where a copy of its mail goes\n"               \
-    "  --keep yes|no            whether forwarded mail stays too\n"
-
 const struct omk_command omk_commands_mail[] = {
-    {"mail add", "LOGIN NAME", "declare a mailbox",
-     OPTIONS "Writes customers.d/LOGIN.mail; omakase apply acts.\n", 2, 2, add},
-    {"mail change", "LOGIN NAME", "change what a mailbox has",
-     OPTIONS "An empty value takes an option away.\n", 2, 2, change},
+    {"mail add", "LOGIN NAME [OPTION...]", "declare a mailbox",
+     "OPTION: quota=SIZE, forward=ADDRESS,..., keep=no; see omakase-mail(5).\n",
+     2, 5, add},
+    {"mail change", "LOGIN NAME OPTION...", "change what a mailbox has",
+     "OPTION as for mail add; without a value (quota=) it is taken away.\n", 3,
+     5, change},
     {"mail remove", "LOGIN NAME", "take a mailbox's declaration away", "", 2, 2,
      take_away},
     {"mail list", "LOGIN", "the mailboxes of a customer", "", 1, 1, list},

@@ -3,6 +3,7 @@
 
 #include "daemon.h"
 #include "generation.h"
+#include "host.h"
 #include "node.h"
 #include "plan.h"
 #include "status.h"
@@ -155,7 +156,7 @@ static int status(struct omk_cmd *c)
     struct omk_plan *plan;
     struct omk_err err = {0};
 
-    if (omk_plan_make(c->p, c->node, &plan, &err)) {
+    if (omk_cmd_plan(c, &plan, &err)) {
         json_decref(drift.list);
         json_decref(daemons);
         (void)omk_cmd_error(&err);

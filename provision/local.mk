@@ -21,6 +21,7 @@ libprovision_la_SOURCES = \
 	provision/daemon.c provision/daemon.h \
 	provision/daemon_httpd.c provision/daemon_php.c \
 	provision/diff.c provision/diff.h \
+	provision/edit.c provision/edit.h \
 	provision/files.c provision/files.h \
 	provision/generation.c provision/generation.h \
 	provision/plan.c provision/plan.h \
@@ -28,11 +29,14 @@ libprovision_la_SOURCES = \
 	provision/render.c provision/render.h \
 	provision/render_httpd.c provision/render_php.c \
 	provision/run.c provision/run.h \
+	provision/secret.c provision/secret.h \
 	provision/status.c provision/status.h \
 	provision/account.c provision/account.h \
 	provision/btrfs.c provision/btrfs.h \
 	provision/conf.c provision/conf.h \
 	provision/customer.c provision/customer.h \
+	provision/database.c provision/database.h \
+	provision/host.c provision/host.h \
 	provision/mail.c provision/mail.h \
 	provision/names.c provision/names.h \
 	provision/node.c provision/node.h \
@@ -51,6 +55,7 @@ provision_omakase_SOURCES = \
 	provision/cmd.h \
 	provision/cmd_apply.c \
 	provision/cmd_customer.c \
+	provision/cmd_edit.c \
 	provision/cmd_mail.c \
 	provision/cmd_node.c \
 	provision/cmd_sheet.c \
@@ -58,3 +63,8 @@ provision_omakase_SOURCES = \
 provision_omakase_CPPFLAGS = $(PROVISION_CPPFLAGS)
 provision_omakase_CFLAGS = $(AM_CFLAGS) $(PROVISION_CFLAGS)
 provision_omakase_LDADD = libprovision.la libomakase.la $(PROVISION_LIBS)
+
+EXTRA_DIST += provision/mariadb-init provision/phpmyadmin-init
+if BUILD_PROVISION
+pkglibexec_SCRIPTS += provision/mariadb-init provision/phpmyadmin-init
+endif

@@ -14,6 +14,7 @@
 
 static const struct omk_command *const tables[] = {
     omk_commands_customer,
+    omk_commands_edit,
     omk_commands_mail,
     omk_commands_sheet,
     omk_commands_apply,
@@ -88,7 +89,7 @@ static const struct omk_command *find(int argc, char **argv, int *words)
 }
 
 enum { ROOT = 256, JSON, DRY_RUN, YES, EXIT_CODE, HELP, VERSION, DOMAIN,
-       DOCROOT, LANGUAGE, FORMAT, MAILBOX, QUOTA, FORWARD, KEEP };
+       DOCROOT, LANGUAGE, FORMAT, MAILBOX };
 
 /* Options may stand anywhere. Returns an exit code, or -1 to go on. */
 static int options(struct omk_cmd *c, int argc, char **argv, bool *want_help)
@@ -106,9 +107,6 @@ static int options(struct omk_cmd *c, int argc, char **argv, bool *want_help)
         {"lang", required_argument, NULL, LANGUAGE},
         {"format", required_argument, NULL, FORMAT},
         {"mailbox", required_argument, NULL, MAILBOX},
-        {"quota", required_argument, NULL, QUOTA},
-        {"forward", required_argument, NULL, FORWARD},
-        {"keep", required_argument, NULL, KEEP},
         {NULL, 0, NULL, 0},
     };
     int o;
@@ -125,9 +123,6 @@ static int options(struct omk_cmd *c, int argc, char **argv, bool *want_help)
         case LANGUAGE: c->lang = optarg; break;
         case FORMAT: c->format = optarg; break;
         case MAILBOX: c->mailbox = optarg; break;
-        case QUOTA: c->quota = optarg; break;
-        case FORWARD: c->forward = optarg; break;
-        case KEEP: c->keep = optarg; break;
         case 'h':
         case HELP: *want_help = true; break;
         case VERSION: (void)puts("omakase " OMAKASE_VERSION); return OMK_EX_OK;

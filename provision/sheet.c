@@ -379,7 +379,6 @@ static void fill_places(struct sheet *s)
     place(s, "web-quota", size_words(s, s->c->web_quota));
     place(s, "mail-quota", size_words(s, s->c->mail_quota));
     place(s, "message-size", size_words(s, MESSAGE_MAX));
-    place(s, "upload-size", size_words(s, s->n->php_upload));
     place(s, "databases", database_lines(s));
     place(s, "socket", s->n->mysql_socket ? s->n->mysql_socket : "");
     place(s, "phpmyadmin", phpmyadmin_lines(s));
@@ -465,7 +464,6 @@ static const struct line layout[] = {
     {CODE, HAS_WHOLE | HAS_PHPMYADMIN, 0, "pma-url", "@phpmyadmin@"},
     {CODE, HAS_WHOLE | HAS_PHPMYADMIN, 0, "pma-login", "@user@"},
     {TEXT, HAS_WHOLE | HAS_PHPMYADMIN, 0, "pma-password", NULL},
-    {TEXT, HAS_WHOLE | HAS_PHPMYADMIN, 0, "pma-size", "@upload-size@"},
 
     {SECTION, HAS_BOX, 0, "mail-account", NULL},
     {BOXES, HAS_BOX, 0, NULL, NULL},

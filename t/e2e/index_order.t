@@ -438,6 +438,7 @@ sub rewriting {
         for (['', 'default.html'], ['2', 'x.txt']) {
             my ($suffix, $file) = @$_;
             my $dir = "red/$rule$suffix";
+            no warnings qw(redundant); # not each names the directory
             file("$dir/.htaccess", sprintf("$redirects{$rule}\n", "/$dir"));
             file("$dir/$file");
             case_of("Redirect in .htaccess: $rule, file $file", ["/$dir/", "/$dir/?q=1", "/$dir"]);

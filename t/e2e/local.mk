@@ -35,6 +35,28 @@ E2E_TESTS += t/e2e/sanitized.t
 E2E_TESTS += t/e2e/stock.t
 E2E_TESTS += t/e2e/security.t
 E2E_TESTS += t/e2e/with_modules.t
+
+# The settings sheet and the mailboxes' file.
 if BUILD_PROVISION
 E2E_TESTS += t/e2e/sheet.t
+endif
+
+# MariaDB and phpMyAdmin.
+if BUILD_PROVISION
+E2E_TESTS += t/e2e/database.t
+E2E_TESTS += t/e2e/phpmyadmin.t
+check_PROGRAMS += t/e2e/database_tool
+t_e2e_database_tool_SOURCES = t/e2e/database_tool.c
+t_e2e_database_tool_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_e2e_database_tool_CFLAGS = $(AM_CFLAGS) $(PROVISION_CFLAGS)
+t_e2e_database_tool_LDADD = libprovision.la libomakase.la $(PROVISION_LIBS)
+endif
+E2E_TESTS += t/e2e/provision.t
+E2E_TESTS += t/e2e/provision_kill.t
+EXTRA_DIST += t/kill_at.c
+
+if BUILD_PHP_POOL
+E2E_TESTS += t/e2e/php.t
+E2E_TESTS += t/e2e/php_attack.t
+E2E_TESTS += t/e2e/php_alone.t
 endif

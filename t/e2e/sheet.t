@@ -47,8 +47,11 @@ subtest 'a wrong command line' => sub {
         [67, qr/is no language/, qw(sheet ab-cdftp --lang ../../x)],
         [64, qr/text or html/, qw(sheet ab-cdftp --format pdf)],
         [67, qr/no such mailbox/, qw(sheet ab-cdftp --mailbox info)],
-        [64, qr/expected --quota/, qw(mail change ab-cdftp info)],
-        [67, qr/no mailbox info/, qw(mail change ab-cdftp info --quota 1M)],
+        [64, qr/usage: omakase mail change/, qw(mail change ab-cdftp info)],
+        [65, qr/expected quota=SIZE/, qw(mail add ab-cdftp info size=1M)],
+        [65, qr/each once/, qw(mail add ab-cdftp info quota=1M quota=2M)],
+        [65, qr/one word/, qw(mail add ab-cdftp info), "quota=1M\nroot"],
+        [67, qr/no mailbox info/, qw(mail change ab-cdftp info quota=1M)],
         [67, qr/no such customer/, qw(mail add absent info)],
         [65, qr/no mailbox name/, qw(mail add ab-cdftp ../x)],
         [65, qr/no mailbox name/, qw(mail add ab-cdftp), "a\nroot"],
@@ -68,10 +71,10 @@ subtest 'P66: mailboxes are added, changed and removed, comments stay' => sub {
     is(omakase(qw(mail add ab-cdftp Info))->{code}, 0, 'the first');
     is(slurp($file), "info\n", 'makes the file');
     spew($file, "# 店\ninfo  # 山田\n");
-    is(omakase(qw(mail add ab-cdftp orders --quota 200M --forward a@example.com --dry-run))->{code}, 0, 'dry run');
+    is(omakase(qw(mail add ab-cdftp orders quota=200M forward=a@example.com --dry-run))->{code}, 0, 'dry run');
     is(slurp($file), "# 店\ninfo  # 山田\n", 'writes nothing');
-    is(omakase(qw(mail add ab-cdftp orders --quota 200M --forward a@example.com))->{code}, 0, 'a second');
-    is(omakase(qw(mail change ab-cdftp info --quota 80M))->{code}, 0, 'a change');
+    is(omakase(qw(mail add ab-cdftp orders quota=200M forward=a@example.com))->{code}, 0, 'a second');
+    is(omakase(qw(mail change ab-cdftp info quota=80M))->{code}, 0, 'a change');
     is(slurp($file), "# 店\ninfo quota=80M  # 山田\norders quota=200M forward=a\@example.com\n", 'in its line');
     is(omakase(qw(mail list ab-cdftp))->{out} =~ s/ +/ /gr,
         "info\@example.co.jp 80M\norders\@example.co.jp 200M -> a\@example.com\n", 'list');

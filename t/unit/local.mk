@@ -105,6 +105,14 @@ t_unit_golden_t_LDADD = $(IMAGE_UNIT_LIBS)
 EXTRA_t_unit_golden_t_DEPENDENCIES = $(IMAGE_UNIT_NEEDS)
 endif
 
+# After a change that is meant: look at what git shows to have changed.
+golden: all t/unit/golden.t t/unit/sheet.t
+	$(MKDIR_P) $(srcdir)/t/golden
+	t/unit/golden.t --write
+	t/unit/sheet.t --write
+.PHONY: golden
+EXTRA_DIST += t/golden
+
 # The program omakase's cores.
 if BUILD_PROVISION
 PROVISION_UNIT_LIBS = libprovision.la $(UNIT_LIBS) $(PROVISION_LIBS)
@@ -121,6 +129,18 @@ t_unit_node_t_SOURCES = t/unit/node.c
 t_unit_node_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
 t_unit_node_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_node_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/edit.t
+t_unit_edit_t_SOURCES = t/unit/edit.c
+t_unit_edit_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_edit_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_edit_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/secret.t
+t_unit_secret_t_SOURCES = t/unit/secret.c
+t_unit_secret_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_secret_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_secret_t_LDADD = $(PROVISION_UNIT_LIBS) -lcrypt
 
 UNIT_TESTS += t/unit/customer.t
 t_unit_customer_t_SOURCES = t/unit/customer.c
@@ -168,11 +188,3 @@ t_unit_usage_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
 t_unit_usage_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_usage_t_LDADD = $(PROVISION_UNIT_LIBS)
 endif
-
-# After a change that is meant: look at what git shows to have changed.
-golden: all t/unit/golden.t t/unit/sheet.t
-	$(MKDIR_P) $(srcdir)/t/golden
-	t/unit/golden.t --write
-	t/unit/sheet.t --write
-.PHONY: golden
-EXTRA_DIST += t/golden

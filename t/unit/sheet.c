@@ -45,8 +45,7 @@ static int whole(void **state)
                              .share = SHARE,
                              .listen = listen_80,
                              .phpmyadmin = "/usr/share/phpmyadmin",
-                             .mysql_socket = "/run/mysqld/mysqld.sock",
-                             .php_upload = (uint64_t)512 << 20};
+                             .mysql_socket = "/run/mysqld/mysqld.sock"};
     customer = (struct omk_customer){.login = "ab-cdftp",
                                      .domains = domains,
                                      .domain_count = 2,

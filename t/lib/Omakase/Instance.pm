@@ -19,9 +19,13 @@ use Carp;
 use File::Path qw(make_path remove_tree);
 use File::Temp ();
 use Omakase::Daemon::Httpd;
+use Omakase::Daemon::Mariadb;
+use Omakase::Daemon::Phpfpm;
+use Omakase::Daemon::Phpmyadmin;
 use Scalar::Util qw(refaddr weaken);
 
-my %DAEMONS = (httpd => 'Omakase::Daemon::Httpd');
+my %DAEMONS = (httpd => 'Omakase::Daemon::Httpd', mariadb => 'Omakase::Daemon::Mariadb',
+    'php-fpm' => 'Omakase::Daemon::Phpfpm', phpmyadmin => 'Omakase::Daemon::Phpmyadmin');
 
 # Temporary instances that are still there. A test's file-scoped one outlives
 # the test into global destruction, where its daemons may be gone before it;
@@ -41,6 +45,7 @@ END {
 # site_conf  further httpd configuration for every site
 # load       further LoadModule lines, before all of conf.d's directives
 # confd      another conf.d
+# databases  true: with MariaDB and phpMyAdmin
 # wrapper    command words before each daemon's own (valgrind, …)
 # env        environment of the daemons, as a hash
 sub new {
@@ -81,17 +86,19 @@ sub daemon {
     return $d // croak "this instance has no $name";
 }
 sub httpd { $_[0]->daemon('httpd') }
+sub mariadb { $_[0]->daemon('mariadb') }
+sub php { $_[0]->daemon('php-fpm') }
 
 # The user that httpd serves as: www-data when started by root.
 sub web_user { $> == 0 ? 'www-data' : scalar getpwuid $> }
 
 # Declares a customer: makes the tree and has it in the next start. Returns the
-# tree's directory.
+# tree's directory. Further words are kept with the site for its daemons.
 sub site {
-    my ($self, $login, $domain) = @_;
+    my ($self, $login, $domain, %more) = @_;
     my $tree = "$self->{root}/srv/$login";
     make_path("$tree/web", "$tree/log");
-    push @{$self->{sites}}, {login => $login, domain => $domain, tree => $tree};
+    push @{$self->{sites}}, {%more, login => $login, domain => $domain, tree => $tree};
     return $tree;
 }
 
@@ -110,7 +117,7 @@ sub put {
 sub start {
     my ($self) = @_;
     $_->configure for @{$self->{daemons}};
-    for my $d (@{$self->{daemons}}) {
+    for my $d (grep { $_->wanted } @{$self->{daemons}}) {
         $d->start;
         $d->wait_ready;
     }
@@ -126,7 +133,7 @@ sub stop {
     return $ok;
 }
 
-sub running { !grep { !$_->pid } @{$_[0]{daemons}} }
+sub running { !grep { $_->wanted && !$_->pid } @{$_[0]{daemons}} }
 
 # ROOT/addresses: shell variables, for people and for programs.
 sub addresses {

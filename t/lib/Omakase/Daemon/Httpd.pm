@@ -7,6 +7,7 @@ use warnings;
 use parent 'Omakase::Daemon';
 use Carp;
 use IO::Socket::INET;
+use Omakase::Daemon::Phpmyadmin;
 
 sub name {'httpd'}
 sub port { $_[0]{port} }
@@ -33,6 +34,8 @@ sub configure {
         HTTPD_MODULES => $i->layout('httpd_modules'),
         OMAKASE_MPM => $i->{mpm},
     );
+    push @defines, OMAKASE_PHPMYADMIN => Omakase::Daemon::Phpmyadmin->installed
+        if $i->{databases} && Omakase::Daemon::Phpmyadmin->installed;
     push @defines, OMAKASE_USER => $i->web_user, OMAKASE_GROUP => $i->web_user
         if $> == 0;
     my $text = '';
@@ -46,7 +49,9 @@ sub configure {
     _write($self->root . '/etc/httpd/60-sites.conf', join '', map {
         my ($login, $domain, $tree) = @$_{qw(login domain tree)};
         qq{<VirtualHost *:*>\nUse OmakaseSite www.$domain $domain "$tree" "$tree/web"\n}
-            . qq{Use OmakaseSSI "$tree"\nUse OmakaseCounter $login\n</VirtualHost>\n}
+            . qq{Use OmakaseSSI "$tree"\nUse OmakaseCounter $login\n}
+            . '<IfFile "' . $self->root . qq{/etc/php/pools/$login.conf">\n}
+            . 'Use OmakasePHP "' . $self->root . qq{/run/php/$login.sock"\n</IfFile>\n</VirtualHost>\n}
     } @{$i->{sites}});
     return;
 }

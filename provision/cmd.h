@@ -35,6 +35,7 @@ struct omk_cmd {
     const struct omk_node *node;
     bool json, dry_run, yes, exit_code;
     const char *domain, *docroot; /* --domain, --docroot */
+    const char *lang, *format, *mailbox; /* of sheet */
     int argc; /* what is left behind the command's words */
     char **argv;
 };
@@ -52,10 +53,19 @@ extern const struct omk_command omk_commands_account[];
 extern const struct omk_command omk_commands_apply[];
 extern const struct omk_command omk_commands_customer[];
 extern const struct omk_command omk_commands_edit[];
+extern const struct omk_command omk_commands_mail[];
 extern const struct omk_command omk_commands_node[];
+extern const struct omk_command omk_commands_sheet[];
 
 /* Prints "omakase: WHERE: TEXT" and returns the exit code that belongs to it. */
 int omk_cmd_error(const struct omk_err *err);
+
+struct omk_customer;
+
+/* The customer that the first word names; *err is that of its files where
+ * they are wrong, OMK_ENOENT where there is none. */
+int omk_cmd_customer(struct omk_cmd *c, const struct omk_customer **out,
+                     struct omk_err *err);
 
 /* Prints and frees. */
 void omk_cmd_json(json_t *j);

@@ -1,4 +1,4 @@
-/* What changes a customer's files: suspend, resume, domains, mailboxes. */
+/* What changes a customer's files: suspend, resume, domains. */
 #include "cmd.h"
 
 #include "customer.h"
@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 /* What a command does with the customer: fills the text to be written to
- * LOGIN.conf and what it must say, or the one of LOGIN.mail. */
+ * LOGIN.conf and what it must say. */
 struct change {
     const struct omk_customer *was;
     struct omk_customer want;
-    const char *conf, *mail;
+    const char *conf;
 };
 
 /* no typedef hides a pointer: this is the function itself */
@@ -84,9 +84,6 @@ static int change_locked(struct omk_cmd *c, change_fn *fn, struct omk_err *err)
     }
     if (rc || c->dry_run) {
         return rc;
-    }
-    if (ch.mail) {
-        return omk_edit_write_mail(c->p, c->node, ch.was, ch.mail, err);
     }
     return ch.conf ? omk_edit_write_conf(c->p, c->node, ch.conf, &ch.want, err)
                    : OMK_OK;
@@ -246,49 +243,6 @@ static int rename_domain(struct omk_cmd *c)
     return change(c, rename_domain_of);
 }
 
-/* --- mailboxes ---------------------------------------------------------------- */
-
-static const char *mail_text(const struct change *ch)
-{
-    return ch->was->mail.data ? ch->was->mail.data
-                              : "# A line a mailbox; see omakase-mail(5).\n";
-}
-
-static int add_mailbox_to(struct omk_cmd *c, struct change *ch,
-                          struct omk_err *err)
-{
-    const char *line = c->argv[1];
-
-    for (int i = 1; i < c->argc; i++) {
-        if (strpbrk(c->argv[i], " \t\r\n#")) {
-            return omk_fail(err, OMK_EINVAL, "mail add",
-                            "a blank, newline or '#' in a word");
-        }
-        line = i == 1 ? line : apr_pstrcat(c->p, line, " ", c->argv[i], NULL);
-    }
-    ch->mail = omk_edit_add_mailbox(c->p, mail_text(ch), line);
-    return OMK_OK;
-}
-
-static int remove_mailbox_from(struct omk_cmd *c, struct change *ch,
-                               struct omk_err *err)
-{
-    ch->mail = omk_edit_remove_mailbox(c->p, mail_text(ch), c->argv[1]);
-    return ch->mail ? OMK_OK
-                    : omk_fail(err, OMK_ENOENT, c->argv[0],
-                               "there is no such mailbox");
-}
-
-static int mail_add(struct omk_cmd *c)
-{
-    return change(c, add_mailbox_to);
-}
-
-static int mail_remove(struct omk_cmd *c)
-{
-    return change(c, remove_mailbox_from);
-}
-
 const struct omk_command omk_commands_edit[] = {
     {"customer suspend", "LOGIN", "answer 503 for a customer", "", 1, 1,
      suspend},
@@ -300,10 +254,5 @@ const struct omk_command omk_commands_edit[] = {
      domain_add},
     {"domain remove", "LOGIN DOMAIN", "take a domain away", "", 2, 2,
      domain_remove},
-    {"mail add", "LOGIN NAME [OPTION...]", "declare a mailbox",
-     "OPTION: quota=SIZE, forward=ADDRESS,..., keep=no; see omakase-mail(5).\n",
-     2, 8, mail_add},
-    {"mail remove", "LOGIN NAME", "take a mailbox's declaration away", "", 2, 2,
-     mail_remove},
     {0},
 };

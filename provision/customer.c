@@ -1,6 +1,7 @@
 #include "customer.h"
 
 #include "conf.h"
+#include "mail.h"
 #include "names.h"
 #include "node.h"
 
@@ -214,137 +215,6 @@ int omk_customer_parse(apr_pool_t *p, const struct omk_node *n,
     c.conf.data = apr_pstrmemdup(p, text, len);
     c.conf.len = len;
     *out = c;
-    return OMK_OK;
-}
-
-/* --- LOGIN.mail ---------------------------------------------------------- */
-
-static int bad_line(const char *name, unsigned line, struct omk_err *err,
-                    const struct omk_err *why)
-{
-    char where[sizeof err->where];
-
-    omk_conf_where(where, sizeof where, name, line);
-    return omk_fail(err, why->code, where, "%s", why->text);
-}
-
-static int check_forward(apr_pool_t *p, const char *list, struct omk_err *err)
-{
-    char *last;
-    char *copy = apr_pstrdup(p, list);
-    char *word = apr_strtok(copy, ",", &last);
-
-    if (!word) {
-        return omk_fail(err, OMK_EINVAL, "",
-                        "forward: expected an address such as name@example.jp");
-    }
-    for (; word; word = apr_strtok(NULL, ",", &last)) {
-        const char *at = strrchr(word, '@');
-        const char *ascii;
-        int rc;
-
-        if (!at) {
-            char shown[64];
-
-            return omk_fail(err, OMK_EINVAL, "",
-                            "forward: '%s' is no address; expected "
-                            "name@example.jp",
-                            omk_printable(word, strlen(word), shown));
-        }
-        rc = omk_local_part_check(word, (size_t)(at - word), err);
-        if (rc == OMK_OK) {
-            rc = omk_domain_parse(p, at + 1, strlen(at + 1), &ascii, err);
-        }
-        if (rc) {
-            return rc;
-        }
-    }
-    return OMK_OK;
-}
-
-static int mail_option(apr_pool_t *p, const char *word, struct omk_mailbox *m,
-                       struct omk_err *err)
-{
-    char shown[64];
-
-    if (!strncmp(word, "quota=", 6)) {
-        return omk_size_parse(word + 6, strlen(word + 6), &m->quota, err);
-    }
-    if (!strncmp(word, "forward=", 8)) {
-        m->forward = word + 8;
-        return check_forward(p, word + 8, err);
-    }
-    if (!strcmp(word, "keep=yes") || !strcmp(word, "keep=no")) {
-        m->keep = word[5] == 'y';
-        return OMK_OK;
-    }
-    return omk_fail(err, OMK_EINVAL, "",
-                    "'%s'; expected quota=SIZE, forward=ADDRESS,... or "
-                    "keep=yes|no",
-                    omk_printable(word, strlen(word), shown));
-}
-
-/* One line, already without its comment; blank ones have no name. */
-static int mail_line(apr_pool_t *p, char *line, struct omk_mailbox *m,
-                     struct omk_err *err)
-{
-    char *last;
-    char *word = apr_strtok(line, " \t\r", &last);
-    int rc;
-
-    if (!word) {
-        return OMK_OK;
-    }
-    m->name = word;
-    rc = omk_local_part_check(word, strlen(word), err);
-    while (rc == OMK_OK && (word = apr_strtok(NULL, " \t\r", &last))) {
-        rc = mail_option(p, word, m, err);
-    }
-    return rc;
-}
-
-int omk_mail_parse(apr_pool_t *p, const char *name, const char *text,
-                   size_t len, struct omk_customer *out, struct omk_err *err)
-{
-    apr_array_header_t *boxes = apr_array_make(p, 8, sizeof(struct omk_mailbox));
-    apr_hash_t *seen = apr_hash_make(p);
-    struct omk_err why = {OMK_EINVAL, "", "a NUL byte; expected text"};
-    const char *end = text + len;
-    unsigned number = 1;
-
-    for (const char *s = text; s < end; number++) {
-        const char *eol = memchr(s, '\n', (size_t)(end - s));
-        char *line = apr_pstrmemdup(p, s, (size_t)((eol ? eol : end) - s));
-        struct omk_mailbox m = {
-            .quota = out->mail_quota, .keep = true, .line = number};
-
-        if (strlen(line) != (size_t)((eol ? eol : end) - s)) {
-            return bad_line(name, number, err, &why);
-        }
-        line[strcspn(line, "#")] = '\0';
-        if (mail_line(p, line, &m, &why)) {
-            return bad_line(name, number, err, &why);
-        }
-        if (m.name && apr_hash_get(seen, m.name, APR_HASH_KEY_STRING)) {
-            (void)omk_fail(&why, OMK_EINVAL, "",
-                           "mailbox %s stands there twice", m.name);
-            return bad_line(name, number, err, &why);
-        }
-        if (m.name && boxes->nelts == OMK_MAILBOXES_MAX) {
-            (void)omk_fail(&why, OMK_ERANGE, "", "more than %d mailboxes",
-                           OMK_MAILBOXES_MAX);
-            return bad_line(name, number, err, &why);
-        }
-        if (m.name) {
-            apr_hash_set(seen, m.name, APR_HASH_KEY_STRING, m.name);
-            APR_ARRAY_PUSH(boxes, struct omk_mailbox) = m;
-        }
-        s = eol ? eol + 1 : end;
-    }
-    out->mailboxes = (const struct omk_mailbox *)(const void *)boxes->elts;
-    out->mailbox_count = (size_t)boxes->nelts;
-    out->mail.data = apr_pstrmemdup(p, text, len);
-    out->mail.len = len;
     return OMK_OK;
 }
 

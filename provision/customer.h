@@ -89,10 +89,6 @@ int omk_customer_parse(apr_pool_t *p, const struct omk_node *n,
                        size_t len, struct omk_customer *out,
                        struct omk_err *err);
 
-/* The lines of LOGIN.mail into out->mailboxes. */
-int omk_mail_parse(apr_pool_t *p, const char *name, const char *text,
-                   size_t len, struct omk_customer *out, struct omk_err *err);
-
 /* Whether both declare the same (their bytes may differ). */
 bool omk_customer_equal(const struct omk_customer *a,
                         const struct omk_customer *b);

@@ -176,32 +176,6 @@ const char *omk_edit_rename_domain(apr_pool_t *p, const char *text,
                : NULL;
 }
 
-/* --- mail ------------------------------------------------------------------- */
-
-const char *omk_edit_add_mailbox(apr_pool_t *p, const char *text,
-                                 const char *line)
-{
-    return with_line(p, text, line);
-}
-
-const char *omk_edit_remove_mailbox(apr_pool_t *p, const char *text,
-                                    const char *name)
-{
-    const char *end;
-
-    for (const char *s = text; *s; s = end) {
-        const char *word = s + strspn(s, " \t");
-
-        end = s + strcspn(s, "\n");
-        end += *end == '\n';
-        if (strcspn(word, " \t\r\n#") == strlen(name)
-            && !strncmp(word, name, strlen(name))) {
-            return splice(p, text, s, end, "");
-        }
-    }
-    return NULL;
-}
-
 /* --- writing ---------------------------------------------------------------- */
 
 int omk_edit_write_conf(apr_pool_t *p, const struct omk_node *n,
@@ -226,16 +200,4 @@ int omk_edit_write_conf(apr_pool_t *p, const struct omk_node *n,
                         "omakase-customer(5)");
     }
     return omk_file_write(path, text, strlen(text), 0600, err);
-}
-
-int omk_edit_write_mail(apr_pool_t *p, const struct omk_node *n,
-                        const struct omk_customer *c, const char *text,
-                        struct omk_err *err)
-{
-    const char *path = apr_pstrcat(p, n->customers_dir, "/", c->login, ".mail",
-                                   NULL);
-    struct omk_customer says = *c;
-    int rc = omk_mail_parse(p, path, text, strlen(text), &says, err);
-
-    return rc ? rc : omk_file_write(path, text, strlen(text), 0600, err);
 }

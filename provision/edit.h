@@ -28,21 +28,9 @@ const char *omk_edit_remove_domain(apr_pool_t *p, const char *text,
 const char *omk_edit_rename_domain(apr_pool_t *p, const char *text,
                                    const char *domain, const char *to);
 
-/* LOGIN.mail with a line more, or without the line of a mailbox (NULL: there
- * is none). */
-const char *omk_edit_add_mailbox(apr_pool_t *p, const char *text,
-                                 const char *line);
-const char *omk_edit_remove_mailbox(apr_pool_t *p, const char *text,
-                                    const char *name);
-
 /* Writes LOGIN.conf if it says exactly `want`. OMK_EINVAL: it does not. */
 int omk_edit_write_conf(apr_pool_t *p, const struct omk_node *n,
                         const char *text, const struct omk_customer *want,
-                        struct omk_err *err);
-
-/* Writes LOGIN.mail if it can be read. */
-int omk_edit_write_mail(apr_pool_t *p, const struct omk_node *n,
-                        const struct omk_customer *c, const char *text,
                         struct omk_err *err);
 
 #endif

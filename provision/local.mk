@@ -39,10 +39,12 @@ libprovision_la_SOURCES = \
 	provision/customer.c provision/customer.h \
 	provision/database.c provision/database.h \
 	provision/host.c provision/host.h \
+	provision/mail.c provision/mail.h \
 	provision/names.c provision/names.h \
 	provision/node.c provision/node.h \
 	provision/quota.c provision/quota.h \
 	provision/scan.c provision/scan.h \
+	provision/sheet.c provision/sheet.h \
 	provision/tool.c provision/tool.h \
 	provision/tree.c provision/tree.h \
 	provision/usage.c provision/usage.h \
@@ -57,7 +59,9 @@ provision_omakase_SOURCES = \
 	provision/cmd_apply.c \
 	provision/cmd_customer.c \
 	provision/cmd_edit.c \
+	provision/cmd_mail.c \
 	provision/cmd_node.c \
+	provision/cmd_sheet.c \
 	provision/main.c
 provision_omakase_CPPFLAGS = $(PROVISION_CPPFLAGS)
 provision_omakase_CFLAGS = $(AM_CFLAGS) $(PROVISION_CFLAGS)

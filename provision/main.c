@@ -16,6 +16,8 @@ static const struct omk_command *const tables[] = {
     omk_commands_customer,
     omk_commands_edit,
     omk_commands_account,
+    omk_commands_mail,
+    omk_commands_sheet,
     omk_commands_apply,
     omk_commands_node,
 };
@@ -88,7 +90,7 @@ static const struct omk_command *find(int argc, char **argv, int *words)
 }
 
 enum { ROOT = 256, JSON, DRY_RUN, YES, EXIT_CODE, HELP, VERSION, DOMAIN,
-       DOCROOT };
+       DOCROOT, LANGUAGE, FORMAT, MAILBOX };
 
 /* Options may stand anywhere. Returns an exit code, or -1 to go on. */
 static int options(struct omk_cmd *c, int argc, char **argv, bool *want_help)
@@ -103,6 +105,9 @@ static int options(struct omk_cmd *c, int argc, char **argv, bool *want_help)
         {"version", no_argument, NULL, VERSION},
         {"domain", required_argument, NULL, DOMAIN},
         {"docroot", required_argument, NULL, DOCROOT},
+        {"lang", required_argument, NULL, LANGUAGE},
+        {"format", required_argument, NULL, FORMAT},
+        {"mailbox", required_argument, NULL, MAILBOX},
         {NULL, 0, NULL, 0},
     };
     int o;
@@ -116,6 +121,9 @@ static int options(struct omk_cmd *c, int argc, char **argv, bool *want_help)
         case EXIT_CODE: c->exit_code = true; break;
         case DOMAIN: c->domain = optarg; break;
         case DOCROOT: c->docroot = optarg; break;
+        case LANGUAGE: c->lang = optarg; break;
+        case FORMAT: c->format = optarg; break;
+        case MAILBOX: c->mailbox = optarg; break;
         case 'h':
         case HELP: *want_help = true; break;
         case VERSION: (void)puts("omakase " OMAKASE_VERSION); return OMK_EX_OK;

@@ -82,3 +82,14 @@ uninstall-designs:
 	  rm -f "$(DESTDIR)$(pkgdatadir)/$${f#share/}"; \
 	done
 .PHONY: install-designs uninstall-designs
+
+# The settings sheet: its page, and its words in each language.
+SHEET = \
+	share/sheet/en.texts \
+	share/sheet/ja.texts \
+	share/sheet/sheet.html
+EXTRA_DIST += $(SHEET)
+if BUILD_PROVISION
+sheetdir = $(pkgdatadir)/sheet
+sheet_DATA = $(SHEET)
+endif

@@ -36,6 +36,11 @@ E2E_TESTS += t/e2e/stock.t
 E2E_TESTS += t/e2e/security.t
 E2E_TESTS += t/e2e/with_modules.t
 
+# The settings sheet and the mailboxes' file.
+if BUILD_PROVISION
+E2E_TESTS += t/e2e/sheet.t
+endif
+
 # MariaDB and phpMyAdmin.
 if BUILD_PROVISION
 E2E_TESTS += t/e2e/database.t

@@ -103,57 +103,6 @@ static void errors_name_line_and_what_was_expected(void **state)
     }
 }
 
-static void mailboxes(void **state)
-{
-    struct omk_customer c = {.login = "x", .mail_quota = 50 << 20};
-    const char *text = "# ours\ninfo\n\n"
-                       "shop.a quota=1G forward=a@b.jp,c@d.jp keep=no # x\n";
-
-    (void)state;
-    assert_int_equal(omk_mail_parse(pool, "m", text, strlen(text), &c, NULL),
-                     OMK_OK);
-    assert_int_equal(c.mailbox_count, 2);
-    assert_string_equal(c.mailboxes[0].name, "info");
-    assert_true(c.mailboxes[0].quota == 50 << 20 && c.mailboxes[0].keep);
-    assert_int_equal(c.mailboxes[1].line, 4);
-    assert_string_equal(c.mailboxes[1].forward, "a@b.jp,c@d.jp");
-    assert_false(c.mailboxes[1].keep);
-    assert_true(c.mailboxes[1].quota == 1 << 30);
-}
-
-static void wrong_mail_lines(void **state)
-{
-    static const struct {
-        const char *label, *text;
-        size_t len;
-        const char *where, *says;
-    } cases[] = {
-#define M(s) s, sizeof s - 1
-        {"twice", M("a\nb\na\n"), "m:3", "twice"},
-        {"address", M("a@b.jp\n"), "m:1", "no mailbox name"},
-        {"unknown word", M("a size=3\n"), "m:1", "expected quota="},
-        {"bad quota", M("\na quota=x\n"), "m:2", "no size"},
-        {"forward to nothing", M("a forward=\n"), "m:1", "expected an address"},
-        {"forward to a pipe", M("a forward=|/bin/sh\n"), "m:1", "no address"},
-        {"forward without domain", M("a forward=b@\n"), "m:1", "domain"},
-        {"NUL", M("a\nb\0c\n"), "m:2", "NUL"},
-        {"bell", M("a\x07\n"), "m:1", "'a?'"},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct omk_customer c = {.login = "x"};
-        struct omk_err err = {0};
-        int rc = omk_mail_parse(pool, "m", cases[i].text, cases[i].len, &c,
-                                &err);
-
-        if (rc == OMK_OK || strcmp(err.where, cases[i].where) != 0
-            || !strstr(err.text, cases[i].says)) {
-            fail_msg("%s: %d %s: %s", cases[i].label, rc, err.where, err.text);
-        }
-    }
-}
-
 /* --- the directory -------------------------------------------------------- */
 
 static char dir[64];
@@ -272,8 +221,6 @@ int main(void)
         cmocka_unit_test(a_domain_is_enough),
         cmocka_unit_test(what_is_said_holds),
         cmocka_unit_test(errors_name_line_and_what_was_expected),
-        cmocka_unit_test(mailboxes),
-        cmocka_unit_test(wrong_mail_lines),
         DIR_CASE(one_bad_file_stops_nobody_else),
         DIR_CASE(a_wrong_mail_file_is_the_customers_error),
         DIR_CASE(what_one_has_no_other_gets),

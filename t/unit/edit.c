@@ -64,26 +64,11 @@ static void domains(void **state)
         strstr(out, "php = on\ndomain \"d.jp\" { docroot = \"web/d\" }\n"));
 }
 
-static void mailboxes(void **state)
-{
-    const char *text = "# ours\n info quota=1G # x\ninfo2\n";
-
-    (void)state;
-    assert_string_equal(omk_edit_remove_mailbox(pool, text, "info"),
-                        "# ours\ninfo2\n");
-    assert_string_equal(omk_edit_remove_mailbox(pool, text, "info2"),
-                        "# ours\n info quota=1G # x\n");
-    assert_null(omk_edit_remove_mailbox(pool, text, "ours"));
-    assert_null(omk_edit_remove_mailbox(pool, text, "inf"));
-    assert_string_equal(omk_edit_add_mailbox(pool, "a", "b"), "a\nb\n");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values),
         cmocka_unit_test(domains),
-        cmocka_unit_test(mailboxes),
     };
     int failed;
 

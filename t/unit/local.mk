@@ -106,9 +106,10 @@ EXTRA_t_unit_golden_t_DEPENDENCIES = $(IMAGE_UNIT_NEEDS)
 endif
 
 # After a change that is meant: look at what git shows to have changed.
-golden: all t/unit/golden.t
+golden: all t/unit/golden.t t/unit/sheet.t
 	$(MKDIR_P) $(srcdir)/t/golden
 	t/unit/golden.t --write
+	t/unit/sheet.t --write
 .PHONY: golden
 EXTRA_DIST += t/golden
 
@@ -146,6 +147,19 @@ t_unit_customer_t_SOURCES = t/unit/customer.c
 t_unit_customer_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
 t_unit_customer_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_customer_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/mail.t
+t_unit_mail_t_SOURCES = t/unit/mail.c
+t_unit_mail_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_mail_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_mail_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/sheet.t
+t_unit_sheet_t_SOURCES = t/unit/sheet.c
+t_unit_sheet_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_sheet_t_CPPFLAGS = $(PROVISION_CPPFLAGS) \
+	-DSHARE='"$(abs_srcdir)/share"' -DGOLDEN='"$(abs_srcdir)/t/golden"'
+t_unit_sheet_t_LDADD = $(PROVISION_UNIT_LIBS)
 
 UNIT_TESTS += t/unit/account.t
 t_unit_account_t_SOURCES = t/unit/account.c $(CUSTOMERS)

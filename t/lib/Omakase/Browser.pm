@@ -8,6 +8,7 @@ package Omakase::Browser;
 #   my $page = $b->dump_dom("http://www.example.localhost:$port/");
 #   $page->{dom}, $page->{console}        # text, [lines]
 #   $b->screenshot($url, 'out.png', width => 1280, height => 900);
+#   my $pages = $b->print_pdf($url, 'out.pdf');
 
 use v5.30;
 use warnings;
@@ -44,6 +45,15 @@ sub screenshot {
         $o{dark} ? '--blink-settings=preferredColorScheme=0' : (), $url);
     croak "no screenshot of $url:\n$err" if !-s $file;
     return;
+}
+
+# As it prints on paper; returns how many pages.
+sub print_pdf {
+    my ($self, $url, $file, %o) = @_;
+    my (undef, $err) = $self->_run(\%o, '--no-pdf-header-footer', "--print-to-pdf=$file", $url);
+    # The root of the tree of pages has the number of them all.
+    my ($pages) = sort { $b <=> $a } _slurp($file) =~ m{/Count (\d+)}g;
+    return $pages // croak "no PDF of $url:\n$err";
 }
 
 # (standard output, standard error) of one run in a new profile.

@@ -1,0 +1,72 @@
+/* sheet. */
+#include "cmd.h"
+
+#include "customer.h"
+#include "node.h"
+#include "sheet.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* The local day: the sheet is for people. */
+static const char *today(char out[11])
+{
+    time_t now = time(NULL);
+    struct tm tm;
+
+    return localtime_r(&now, &tm) && strftime(out, 11, "%Y-%m-%d", &tm)
+               ? out
+               : NULL;
+}
+
+static int format(const struct omk_cmd *c, bool *html)
+{
+    const char *f = c->format ? c->format : "text";
+
+    *html = !strcmp(f, "html");
+    if (!*html && strcmp(f, "text") != 0) {
+        (void)fprintf(stderr, "omakase: sheet: --format is text or html\n");
+        return OMK_EX_USAGE;
+    }
+    return OMK_EX_OK;
+}
+
+static int sheet(struct omk_cmd *c)
+{
+    char day[11];
+    struct omk_sheet_options o = {.lang = c->lang ? c->lang : "ja",
+                                  .mailbox = c->mailbox,
+                                  .date = today(day),
+                                  .address = omk_sheet_address(c->p, c->node)};
+    const struct omk_customer *customer;
+    struct omk_err err = {0};
+    const char *out;
+    int code = format(c, &o.html);
+
+    if (code) {
+        return code;
+    }
+    if (omk_cmd_customer(c, &customer, &err)
+        || omk_sheet_make(c->p, c->node, customer, &o, &out, &err)) {
+        return omk_cmd_error(&err);
+    }
+    if (c->json) {
+        omk_cmd_json(json_pack("{s:s, s:s, s:s}", "login", c->argv[0], "lang",
+                               o.lang, "sheet", out));
+    }
+    else {
+        (void)fputs(out, stdout);
+    }
+    return ferror(stdout) || fflush(stdout) ? OMK_EX_IOERR : OMK_EX_OK;
+}
+
+const struct omk_command omk_commands_sheet[] = {
+    {"sheet", "LOGIN", "the settings sheet of a customer",
+     "  --lang ja|en         its language; others by a file of texts\n"
+     "  --format text|html   html is one page, to print on A4\n"
+     "  --mailbox NAME       that mailbox's sheet alone\n"
+     "Never with a password. Its words: etc/omakase/sheet/LANG.texts.\n",
+     1, 1, sheet},
+    {0},
+};

@@ -135,6 +135,15 @@ void store_end(struct counter_store *s);
 /* A lock held: has the file been compacted away since store_begin? */
 bool store_is_left(const struct counter_store *s);
 
+/* "ab-cdftp/page" is one of the group whose record is "ab-cdftp/": false when
+ * p is of no group. A process that dies between the two writes leaves the
+ * group's count wrong by one; verify sets it right, and so does compaction,
+ * which makes the groups anew. */
+bool store_group_name(const struct place *p, char name[COUNTER_NAME_MAX + 1]);
+/* CREATE held: the group called name (with its slash) has count counters. */
+int store_group_set(struct counter_store *s, const struct header *h,
+                    const char *name, uint64_t count, struct omk_err *err);
+
 /* Each live counter, groups left out. */
 int store_each_slot(struct counter_store *s, const struct header *h,
                     int (*fn)(void *ctx, const struct slot *slot), void *ctx,

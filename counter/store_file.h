@@ -24,6 +24,13 @@
  * had handed to pwrite stands in the page cache, whole. Nothing is answered
  * before pwrite has returned.
  *
+ * Versions. A newer format keeps magic and version where they are, in both
+ * copies of the header. The store is refused as newer, and not a byte of it is
+ * written, when a copy says so and its checksum fits, or when a copy says so
+ * and no whole header of our version stands beside it. Thus one flipped bit is
+ * damage, mended from the twin; a program that changes a store's format where
+ * it stands writes both headers before anything else.
+ *
  * A damaged copy is mended from its twin by whoever holds the lock. With both
  * gone the record (or its page) answers OMK_EDAMAGED until the operator says
  * `verify --repair`: a counter never starts anew because it could not be

@@ -1,7 +1,7 @@
 /* The counter store: exact, never reset, never half-written. */
 #include "cmocka_first.h"
 #include "err.h"
-#include "store.h"
+#include "store_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,6 +19,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #define DAY 20000u
 
@@ -1070,6 +1073,100 @@ static void one_header_may_go(void **state)
     assert_string_equal(err.where, path);
 }
 
+static uint32_t version_of(unsigned copy)
+{
+    uint32_t version = 0;
+    int fd = open(path, O_RDONLY);
+
+    assert_int_equal(pread(fd, &version, sizeof version, copy * 2048 + 8),
+                     sizeof version);
+    close(fd);
+    return version;
+}
+
+static void a_flipped_bit_of_a_version_is_damage(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+
+    (void)state;
+    (void)must_hit(s, "a", 1, 500);
+    for (unsigned copy = 0; copy < 2; copy++) {
+        for (off_t at = 8; at < 12; at++) {
+            flip(copy * 2048 + at);
+            assert_int_not_equal(version_of(copy), 1);
+            assert_int_equal(count_of(s, "a"), 500); /* while it is in use */
+            counter_store_close(s);
+            s = open_store(false, 1); /* and at a start */
+            assert_int_equal(count_of(s, "a"), 500);
+            assert_int_equal(counter_store_sync(s, &err), OMK_OK);
+            assert_int_equal(version_of(copy), 1); /* mended */
+        }
+    }
+    counter_store_close(s);
+}
+
+/* A copy as a newer program writes it, whose checksum stands where ours does. */
+static void write_newer_header(unsigned copy, bool with_sum)
+{
+    struct header h;
+    int fd = open(path, O_RDWR);
+
+    assert_int_equal(pread(fd, &h, sizeof h, copy * 2048), sizeof h);
+    h.version = 2;
+    if (with_sum) {
+        h.sum = XXH3_64bits(&h, offsetof(struct header, sum));
+    }
+    assert_int_equal(pwrite(fd, &h, sizeof h, copy * 2048), sizeof h);
+    close(fd);
+}
+
+static void a_newer_version_is_refused_and_left_alone(void **state)
+{
+    static const struct {
+        const char *label;
+        bool first, second; /* written by the newer program */
+        bool with_sum;
+    } cases[] = {
+        {"both copies, a checksum elsewhere", true, true, false},
+        {"both copies, a checksum in its place", true, true, true},
+        {"killed between the two", true, false, true},
+        {"the second first, killed between the two", false, true, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct counter_store *s = open_store(true, 1);
+        struct counter_store *late = NULL;
+        char before[4096], after[4096];
+        struct counter_hit h;
+        int fd = open(path, O_RDONLY);
+        int rc;
+
+        (void)must_hit(s, "a", 1, 500);
+        if (cases[i].first) {
+            write_newer_header(0, cases[i].with_sum);
+        }
+        if (cases[i].second) {
+            write_newer_header(1, cases[i].with_sum);
+        }
+        assert_int_equal(pread(fd, before, sizeof before, 0), sizeof before);
+        rc = counter_store_open(path, true, 1, &late, &err);
+        if (rc != OMK_EVERSION) {
+            fail_msg("%s: %d %s", cases[i].label, rc, err.text);
+        }
+        /* by one that has it open, too */
+        assert_int_equal(counter_store_sync(s, &err), OMK_EVERSION);
+        if (cases[i].first) {
+            assert_int_equal(hit(s, "a", 2, 1, &h), OMK_EVERSION);
+        }
+        assert_int_equal(pread(fd, after, sizeof after, 0), sizeof after);
+        assert_memory_equal(before, after, sizeof before);
+        close(fd);
+        counter_store_close(s);
+        unlink(path);
+    }
+}
+
 static void refuses_what_it_must_not_touch(void **state)
 {
     static const struct {
@@ -1367,6 +1464,8 @@ int main(void)
         CASE(p53_a_lost_group_is_counted_again),
         CASE(compacting_keeps_owner_and_mode),
         CASE(one_header_may_go),
+        CASE(a_flipped_bit_of_a_version_is_damage),
+        CASE(a_newer_version_is_refused_and_left_alone),
         CASE(refuses_what_it_must_not_touch),
         CASE(a_file_cut_short_stops_the_counter_only),
         CASE(a_removed_file_starts_anew),

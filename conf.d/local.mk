@@ -7,6 +7,13 @@ httpdconf_DATA = \
 	conf.d/httpd/index.conf \
 	conf.d/httpd/modules.conf \
 	conf.d/httpd/omakase.conf \
+	conf.d/httpd/php.conf \
 	conf.d/httpd/scripts.conf \
 	conf.d/httpd/site.conf \
 	conf.d/httpd/ssi.conf
+
+EXTRA_DIST += $(phpconf_DATA)
+phpconfdir = $(sysconfdir)/omakase/conf.d/php
+phpconf_DATA = \
+	conf.d/php/php-fpm.conf \
+	conf.d/php/pool.conf

@@ -218,7 +218,7 @@ static void complain_of_mended(struct counter_store *store, const char *path)
  * CounterSync stays for that long, apart from httpd, and syncs for all. */
 static void sync_later(struct counter_store *store, unsigned seconds)
 {
-    struct timespec left = {(time_t)seconds, 0};
+    struct timespec left = {(time_t)seconds, 0}, none = {0, 0};
     struct omk_err err;
     sigset_t term;
 
@@ -228,6 +228,7 @@ static void sync_later(struct counter_store *store, unsigned seconds)
     (void)setsid();
     (void)sigemptyset(&term);
     (void)sigaddset(&term, SIGTERM);
+    (void)sigtimedwait(&term, NULL, &none); /* was for the script's group */
     (void)sigtimedwait(&term, NULL, &left); /* at a shutdown it syncs at once */
     (void)counter_store_sync_due(store, &err); /* nobody is there to hear */
 }

@@ -632,7 +632,7 @@ static int no_index(request_rec *r)
         return DECLINED;
     }
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                  "OMK0201: index_order: %s: no index there (%s)", r->filename,
+                  "OMK0151: index_order: %s: no index there (%s)", r->filename,
                   apr_array_pstrcat(r->pool, c->names, ' '));
     return HTTP_NOT_FOUND;
 }

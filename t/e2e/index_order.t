@@ -438,6 +438,7 @@ sub rewriting {
         for (['', 'default.html'], ['2', 'x.txt']) {
             my ($suffix, $file) = @$_;
             my $dir = "red/$rule$suffix";
+            no warnings qw(redundant); # not each names the directory
             file("$dir/.htaccess", sprintf("$redirects{$rule}\n", "/$dir"));
             file("$dir/$file");
             case_of("Redirect in .htaccess: $rule, file $file", ["/$dir/", "/$dir/?q=1", "/$dir"]);
@@ -546,7 +547,7 @@ sub answer {
     my $r = request($i, $method, "$case->{host}.localhost", $path, $body, %{$headers // {}});
     my $log = $case->{host} eq 'proxied' ? '' : log_line($i, $before);
     delete $r->{headers}{date};
-    my $content = $case->{volatile} ? '' : $r->{content};
+    my $content = $case->{volatile} ? '' : $r->{content} // '';
     # httpd counts a program's bytes when they come early enough.
     delete @{$r->{headers}}{qw(content-length transfer-encoding)}
         if $case->{volatile} || $log =~ / cgi-script / || $content =~ /REMOTE_PORT/;

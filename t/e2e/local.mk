@@ -35,3 +35,9 @@ E2E_TESTS += t/e2e/sanitized.t
 E2E_TESTS += t/e2e/stock.t
 E2E_TESTS += t/e2e/security.t
 E2E_TESTS += t/e2e/with_modules.t
+
+if BUILD_PHP_POOL
+E2E_TESTS += t/e2e/php.t
+E2E_TESTS += t/e2e/php_attack.t
+E2E_TESTS += t/e2e/php_alone.t
+endif

@@ -34,6 +34,9 @@ sub outfile { $_[0]->root . '/log/' . $_[0]->name . '.out' }
 sub addresses { () }
 sub mark { () }
 
+# Whether this instance has anything for the daemon to do.
+sub wanted {1}
+
 # A loopback port that is free now. The kernel hands out another each time; a
 # daemon that finds it taken all the same is started again by start().
 sub free_port {

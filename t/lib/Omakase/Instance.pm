@@ -19,9 +19,10 @@ use Carp;
 use File::Path qw(make_path remove_tree);
 use File::Temp ();
 use Omakase::Daemon::Httpd;
+use Omakase::Daemon::Phpfpm;
 use Scalar::Util qw(refaddr weaken);
 
-my %DAEMONS = (httpd => 'Omakase::Daemon::Httpd');
+my %DAEMONS = (httpd => 'Omakase::Daemon::Httpd', 'php-fpm' => 'Omakase::Daemon::Phpfpm');
 
 # Temporary instances that are still there. A test's file-scoped one outlives
 # the test into global destruction, where its daemons may be gone before it;
@@ -81,17 +82,18 @@ sub daemon {
     return $d // croak "this instance has no $name";
 }
 sub httpd { $_[0]->daemon('httpd') }
+sub php { $_[0]->daemon('php-fpm') }
 
 # The user that httpd serves as: www-data when started by root.
 sub web_user { $> == 0 ? 'www-data' : scalar getpwuid $> }
 
 # Declares a customer: makes the tree and has it in the next start. Returns the
-# tree's directory.
+# tree's directory. Further words are kept with the site for its daemons.
 sub site {
-    my ($self, $login, $domain) = @_;
+    my ($self, $login, $domain, %more) = @_;
     my $tree = "$self->{root}/srv/$login";
     make_path("$tree/web", "$tree/log");
-    push @{$self->{sites}}, {login => $login, domain => $domain, tree => $tree};
+    push @{$self->{sites}}, {%more, login => $login, domain => $domain, tree => $tree};
     return $tree;
 }
 
@@ -110,7 +112,7 @@ sub put {
 sub start {
     my ($self) = @_;
     $_->configure for @{$self->{daemons}};
-    for my $d (@{$self->{daemons}}) {
+    for my $d (grep { $_->wanted } @{$self->{daemons}}) {
         $d->start;
         $d->wait_ready;
     }
@@ -126,7 +128,7 @@ sub stop {
     return $ok;
 }
 
-sub running { !grep { !$_->pid } @{$_[0]{daemons}} }
+sub running { !grep { $_->wanted && !$_->pid } @{$_[0]{daemons}} }
 
 # ROOT/addresses: shell variables, for people and for programs.
 sub addresses {

@@ -299,6 +299,11 @@ static void print_report(const struct admin *a,
                "missing, compare `list` with a backup or an export\n",
                r->pages_rebuilt);
     }
+    if (r->recounted) {
+        printf("counted again: the counters of %" PRIu64 " customers, for "
+               "CounterMaxPerCustomer\n",
+               r->recounted);
+    }
     if (r->lost) {
         printf("lost: %" PRIu64 " counters; `import` a backup or an export, "
                "or `set` them\n",
@@ -311,14 +316,14 @@ static int print_report_json(const struct admin *a,
                              json_t *findings)
 {
     return admin_print_json(json_pack(
-        "{s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "store",
+        "{s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "store",
         admin_json_text(a->store), "whole", whole, "bytes",
         (json_int_t)r->bytes, "counters", (json_int_t)r->counters, "capacity",
         (json_int_t)r->capacity, "removed", (json_int_t)r->removed, "repaired",
         (json_int_t)r->repaired, "pages_repaired",
         (json_int_t)r->pages_repaired, "pages_rebuilt",
-        (json_int_t)r->pages_rebuilt, "lost", (json_int_t)r->lost, "findings",
-        findings));
+        (json_int_t)r->pages_rebuilt, "lost", (json_int_t)r->lost, "recounted",
+        (json_int_t)r->recounted, "findings", findings));
 }
 
 /* Nothing is or was missing. */

@@ -251,9 +251,8 @@ static int slot_locked(struct counter_store *s, const struct header *h,
 
 /* --- groups: the counters beside a customer's own ------------------------ */
 
-/* "ab-cdftp/page" is one of the group whose record is "ab-cdftp/"; its count
- * is how many there are. */
-static bool group_name(const struct place *p, char name[COUNTER_NAME_MAX + 1])
+/* Its count is how many there are. */
+bool store_group_name(const struct place *p, char name[COUNTER_NAME_MAX + 1])
 {
     const char *slash = memchr(p->name, '/', p->name_len);
 
@@ -282,6 +281,33 @@ static int create_record(struct counter_store *s, const struct place *p,
     return rc == OMK_OK ? store_publish(s, *offset, p->tag, err) : rc;
 }
 
+/* CREATE held, which is lock enough: only its holders write group records. The
+ * record of the group called name, or a new one with *offset 0. */
+static int group_read(struct counter_store *s, const struct header *h,
+                      const char *name, struct place *group, struct slot *slot,
+                      uint64_t *offset, struct omk_err *err)
+{
+    int rc = store_place(h, name, group, err);
+
+    rc = rc == OMK_OK ? store_find_surely(s, h, group, offset, err) : rc;
+    if (rc != OMK_OK) {
+        return rc;
+    }
+    if (*offset) {
+        return slot_locked(s, h, *offset, slot, err);
+    }
+    new_slot(group, slot);
+    return OMK_OK;
+}
+
+static int group_write(struct counter_store *s, const struct header *h,
+                       const struct place *group, struct slot *slot,
+                       uint64_t offset, struct omk_err *err)
+{
+    return offset ? store_slot_write(s, h, offset, slot, err)
+                  : create_record(s, group, slot, &offset, err);
+}
+
 /* CREATE held. Adds one to p's group, or takes one off it (by -1). */
 static int group_add(struct counter_store *s, const struct header *h,
                      const struct place *p, int by, uint32_t max,
@@ -293,23 +319,12 @@ static int group_add(struct counter_store *s, const struct header *h,
     uint64_t offset;
     int rc;
 
-    if (!group_name(p, name)) {
+    if (!store_group_name(p, name)) {
         return OMK_OK;
     }
-    rc = store_place(h, name, &group, err);
-    rc = rc == OMK_OK ? store_find_surely(s, h, &group, &offset, err) : rc;
+    rc = group_read(s, h, name, &group, &slot, &offset, err);
     if (rc != OMK_OK) {
         return rc;
-    }
-    if (offset == 0) {
-        new_slot(&group, &slot);
-    }
-    else {
-        /* CREATE is lock enough: only its holders write group records. */
-        rc = slot_locked(s, h, offset, &slot, err);
-        if (rc != OMK_OK) {
-            return rc;
-        }
     }
     if (by > 0 && slot.count >= max) {
         return omk_fail(err, OMK_ERANGE, "df",
@@ -318,8 +333,19 @@ static int group_add(struct counter_store *s, const struct header *h,
     slot.count = by > 0          ? slot.count + 1
                  : slot.count > 0 ? slot.count - 1
                                   : 0;
-    return offset ? store_slot_write(s, h, offset, &slot, err)
-                  : create_record(s, &group, &slot, &offset, err);
+    return group_write(s, h, &group, &slot, offset, err);
+}
+
+int store_group_set(struct counter_store *s, const struct header *h,
+                    const char *name, uint64_t count, struct omk_err *err)
+{
+    struct place group;
+    struct slot slot;
+    uint64_t offset;
+    int rc = group_read(s, h, name, &group, &slot, &offset, err);
+
+    slot.count = count;
+    return rc == OMK_OK ? group_write(s, h, &group, &slot, offset, err) : rc;
 }
 
 /* --- hit ---------------------------------------------------------------- */

@@ -117,10 +117,13 @@ struct counter_store_report {
                                 is made from the page's records, and one that
                                 was wiped out there is missing, uncounted */
     uint64_t lost;      /* both slots damaged: the counter is gone */
+    uint64_t recounted; /* customers whose number of counters stood wrong
+                           after a kill -9 or a loss; set right */
     uint64_t bytes;     /* of the file */
 };
 
-/* Checks every checksum; with repair set, mends what a second copy can mend,
+/* Checks every checksum and counts each customer's counters; with repair set,
+ * mends what a second copy can mend and sets the customers' numbers right,
  * under the writers' locks, while the store is in use. fn (may be NULL) is
  * told each finding in a line. Returns OMK_OK when nothing is (or stays)
  * wrong, OMK_EDAMAGED otherwise. */

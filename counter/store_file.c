@@ -117,8 +117,20 @@ static uint64_t end_of_levels(const struct header *h)
 
 static bool is_header(const struct header *h)
 {
-    return h->magic == STORE_MAGIC && h->sum == header_sum(h)
-           && levels_make_sense(h);
+    return h->magic == STORE_MAGIC && h->version == STORE_VERSION
+           && h->sum == header_sum(h) && levels_make_sense(h);
+}
+
+/* What its copy says cannot be believed without its checksum; one that fits is
+ * proof, one that does not may be of a format that keeps it elsewhere. */
+enum newer { NOT_NEWER, SAYS_NEWER, IS_NEWER };
+
+static enum newer is_newer(const struct header *h)
+{
+    if (h->magic != STORE_MAGIC || h->version <= STORE_VERSION) {
+        return NOT_NEWER;
+    }
+    return h->sum == header_sum(h) ? IS_NEWER : SAYS_NEWER;
 }
 
 unsigned store_header_look(const struct counter_store *s)
@@ -134,27 +146,35 @@ unsigned store_header_look(const struct counter_store *s)
     return whole;
 }
 
-/* The better of the two copies at map. OMK_EVERSION before OMK_EDAMAGED: a
- * later format may well keep its sum elsewhere. */
+/* The better of the two copies at map; see "Versions" in store_file.h. */
 static int header_read(const struct counter_store *s, const uint8_t *map,
                        struct header *out, struct omk_err *err)
 {
     struct header copy[2];
+    enum newer newer = NOT_NEWER;
+    uint32_t version = 0;
     int best = -1;
 
     for (int i = 0; i < 2; i++) {
+        enum newer this;
+
         memcpy(&copy[i], map + (unsigned)i * (PAGE_BYTES / 2),
                sizeof copy[i]);
-        if (copy[i].magic == STORE_MAGIC && copy[i].version > STORE_VERSION) {
-            return omk_fail(err, OMK_EVERSION, s->path,
-                            "written by a newer version (format %u, this "
-                            "program knows %u); left as it is",
-                            copy[i].version, STORE_VERSION);
+        this = is_newer(&copy[i]);
+        if (this > newer) {
+            newer = this;
+            version = copy[i].version;
         }
         if (is_header(&copy[i])
             && (best < 0 || copy[i].writes > copy[best].writes)) {
             best = i;
         }
+    }
+    if (newer == IS_NEWER || (newer == SAYS_NEWER && best < 0)) {
+        return omk_fail(err, OMK_EVERSION, s->path,
+                        "written by a newer version (format %u, this program "
+                        "knows %u); left as it is",
+                        version, STORE_VERSION);
     }
     if (best < 0) {
         return omk_fail(err, OMK_EDAMAGED, s->path,
@@ -205,14 +225,12 @@ static int header_snapshot(struct counter_store *s, struct header **out,
 static bool header_is_current(const struct counter_store *s,
                               const struct header *h)
 {
-    /* The checksum, as it stands in the first copy now: one aligned word, and
-     * a wrong one only costs a look at the whole header. */
-    return __atomic_load_n(
-               (const uint64_t *)(const void *)(s->map
-                                                + offsetof(struct header,
-                                                           sum)),
-               __ATOMIC_RELAXED)
-           == h->sum;
+    const struct header *first = (const struct header *)(const void *)s->map;
+
+    /* Version and checksum, as they stand in the first copy now: aligned
+     * words, and wrong ones only cost a look at the whole header. */
+    return __atomic_load_n(&first->version, __ATOMIC_RELAXED) == h->version
+           && __atomic_load_n(&first->sum, __ATOMIC_RELAXED) == h->sum;
 }
 
 /* Its size, and whether it still has a name. Not fstat: that asks for the time
@@ -291,12 +309,13 @@ int store_header_mend_locked(struct counter_store *s, struct omk_err *err)
 {
     const struct header *h;
     struct header same;
-    int rc = store_header(s, &h, err);
+    int rc = store_header(s, &h, err); /* the file is as long as it was */
 
+    /* As it is now: a newer format is not written over. */
+    rc = rc == OMK_OK ? header_read(s, s->map, &same, err) : rc;
     if (rc != OMK_OK || store_header_look(s) == 3) {
         return rc;
     }
-    same = *h;
     same.writes--; /* so that it comes out the same to the byte */
     atomic_fetch_add(&s->repaired, 1);
     return store_header_write(s, &same, err);

@@ -24,6 +24,13 @@
  * had handed to pwrite stands in the page cache, whole. Nothing is answered
  * before pwrite has returned.
  *
+ * Versions. A newer format keeps magic and version where they are, in both
+ * copies of the header. The store is refused as newer, and not a byte of it is
+ * written, when a copy says so and its checksum fits, or when a copy says so
+ * and no whole header of our version stands beside it. Thus one flipped bit is
+ * damage, mended from the twin; a program that changes a store's format where
+ * it stands writes both headers before anything else.
+ *
  * A damaged copy is mended from its twin by whoever holds the lock. With both
  * gone the record (or its page) answers OMK_EDAMAGED until the operator says
  * `verify --repair`: a counter never starts anew because it could not be
@@ -134,6 +141,15 @@ int store_begin(struct counter_store *s, const struct header **h,
 void store_end(struct counter_store *s);
 /* A lock held: has the file been compacted away since store_begin? */
 bool store_is_left(const struct counter_store *s);
+
+/* "ab-cdftp/page" is one of the group whose record is "ab-cdftp/": false when
+ * p is of no group. A process that dies between the two writes leaves the
+ * group's count wrong by one; verify sets it right, and so does compaction,
+ * which makes the groups anew. */
+bool store_group_name(const struct place *p, char name[COUNTER_NAME_MAX + 1]);
+/* CREATE held: the group called name (with its slash) has count counters. */
+int store_group_set(struct counter_store *s, const struct header *h,
+                    const char *name, uint64_t count, struct omk_err *err);
 
 /* Each live counter, groups left out. */
 int store_each_slot(struct counter_store *s, const struct header *h,

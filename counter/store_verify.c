@@ -3,8 +3,10 @@
 
 #include "err.h"
 
+#include <search.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -16,6 +18,8 @@ struct check {
     void *ctx;
     struct counter_store_report *report;
     bool bad; /* something is wrong and stays so */
+    void *groups; /* struct group, a tree of tsearch(3)'s */
+    int group_rc;
     struct omk_err *err;
 };
 
@@ -107,11 +111,103 @@ static int check_head(struct check *c, uint64_t page, struct page_head *head)
     return store_head_write(c->s, c->h, page, head, c->err);
 }
 
+/* --- groups -------------------------------------------------------------- */
+
+struct group {
+    char name[COUNTER_NAME_MAX + 1]; /* with its slash */
+    uint64_t says;                   /* its record */
+    uint64_t members;                /* that are there */
+};
+
+static int compare_groups(const void *a, const void *b)
+{
+    const struct group *one = a, *other = b;
+
+    return strcmp(one->name, other->name);
+}
+
+static struct group *group_called(struct check *c, const char *name)
+{
+    struct group *group = calloc(1, sizeof *group);
+    void *node;
+
+    if (!group) {
+        return NULL;
+    }
+    (void)strcpy(group->name, name);
+    node = tsearch(group, &c->groups, compare_groups);
+    if (!node || *(struct group **)node != group) {
+        free(group);
+    }
+    return node ? *(struct group **)node : NULL;
+}
+
+/* A live record: a group's own, or of one of its members. CREATE is held, so
+ * none comes or goes meanwhile. */
+static int note_group(struct check *c, const struct slot *slot)
+{
+    char name[COUNTER_NAME_MAX + 1], of[COUNTER_NAME_MAX + 1];
+    struct group *group;
+    struct place p;
+    bool is_member;
+
+    memcpy(name, slot->name, slot->name_len);
+    name[slot->name_len] = '\0';
+    if (store_place(c->h, name, &p, NULL) != OMK_OK) {
+        return OMK_OK;
+    }
+    is_member = store_group_name(&p, of);
+    if (!is_member && name[p.name_len - 1] != '/') {
+        return OMK_OK;
+    }
+    group = group_called(c, is_member ? of : name);
+    if (!group) {
+        return omk_fail(c->err, OMK_ENOMEM, c->s->path, "out of memory");
+    }
+    if (is_member) {
+        group->members++;
+    }
+    else {
+        group->says = slot->count;
+    }
+    return OMK_OK;
+}
+
+static void check_group(const void *node, VISIT visit, void *ctx)
+{
+    const struct group *group = *(struct group *const *)node;
+    struct check *c = ctx;
+
+    if ((visit != postorder && visit != leaf) || c->group_rc != OMK_OK
+        || group->says == group->members) {
+        return;
+    }
+    say(c, "%s: counted as %llu counters, has %llu", group->name,
+        (unsigned long long)group->says, (unsigned long long)group->members);
+    if (!c->repair) {
+        c->bad = true;
+        return;
+    }
+    c->group_rc = store_group_set(c->s, c->h, group->name, group->members,
+                                  c->err);
+    c->report->recounted += c->group_rc == OMK_OK;
+}
+
+/* All records have been looked at. */
+static int check_groups(struct check *c)
+{
+    twalk_r(c->groups, check_group, c);
+    return c->group_rc;
+}
+
+/* --- records ------------------------------------------------------------- */
+
 /* Its lock held where repairing. */
 static int check_slot_now(struct check *c, uint64_t offset)
 {
     struct slot slot;
     unsigned whole = store_slot_look(c->s, c->h, offset, &slot);
+    int rc = OMK_OK;
 
     /* Unlocked, a damaged copy may be one that is being written. */
     for (int tries = 0; whole != 3 && !c->repair && tries < 50; tries++) {
@@ -120,12 +216,13 @@ static int check_slot_now(struct check *c, uint64_t offset)
     if (whole && slot.state == SLOT_LIVE) {
         c->report->counters += slot.name_len > 0
                                && slot.name[slot.name_len - 1] != '/';
+        rc = note_group(c, &slot);
     }
     else if (whole) {
         c->report->removed++;
     }
-    if (whole == 3) {
-        return OMK_OK;
+    if (whole == 3 || rc != OMK_OK) {
+        return rc;
     }
     if (whole) {
         say(c, "%.*s: one copy of its record damaged", slot.name_len,
@@ -205,6 +302,8 @@ int counter_store_verify(struct counter_store *s, bool repair,
                                     * PAGE_BYTES);
         }
     }
+    rc = rc == OMK_OK ? check_groups(&c) : rc;
+    tdestroy(c.groups, free);
     if (fstat(s->creating.fd, &st) == 0) {
         report->bytes = (uint64_t)st.st_size;
     }

@@ -551,6 +551,14 @@ static int map_to_storage(request_rec *r)
     return OK;
 }
 
+/* What has no file has no name either: nothing that mod_mime or mod_negotiation
+ * say of *.cgi is meant for it. The first to answer OK is the last asked. */
+static int type_checker(request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &counter_module) ? OK
+                                                                     : DECLINED;
+}
+
 /* What no directory's rules have been applied to is for our handler only: an
  * <If> may have come to another one in the second round. */
 static int fixups(request_rec *r)
@@ -744,6 +752,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_type_checker(type_checker, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
 }

@@ -372,6 +372,14 @@ sub verify {
     like($r->{out}, qr/lost: 1 counters; `import` a backup/, 'and what to do');
     is(run('verify', '--store', $file)->{status}, 0, 'from then on it is sound');
     is(run('import', '--store', $file, '--name', 'hurt.example', write_file("$dir/b", "321\n"))->{status}, 0, 'import cures it');
+    run('set', "shop/$_", 5, '--create', '--store', $file) for qw(a b);
+    $bytes = slurp($file);
+    $record = int(index($bytes, "shop/\0") / 256) * 256;
+    $flip->($record + 8, $record + 136);
+    $r = run('verify', '--repair', '--store', $file);
+    like($r->{out}, qr{^shop/: counted as 0 counters, has 2$}m, "a customer's number of counters was lost");
+    like($r->{out}, qr/^counted again: the counters of 1 customers/m, 'and is counted again');
+    is(json_of(run('verify', '--json', '--store', $file), 'verify')->{recounted}, 0, 'it stands');
     $r = json_of(run('compact', '--json', '--store', $file), 'compact');
     is($r->{bytes}, 69632, 'compacted');
     is(counters($file)->{'hurt.example'}, 321, 'and whole');

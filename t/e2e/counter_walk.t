@@ -17,6 +17,16 @@ is(get($i, $www, '/x.html')->{status}, 500, 'and is one for every file');
 is(join('', $i->httpd->unexpected(qr/Invalid command 'NoSuchDirective'/)), '', 'nothing else in the logs');
 $i->stop;
 
+# Nor is a rule for files of that name one for it.
+my $k = instance("AddEncoding x-gzip .cgi\nAddLanguage fr .cgi\nAddOutputFilter INCLUDES .cgi\n");
+$k->put('ab-cdftp', 'web/page.cgi.html', 'x');
+is_deeply([@{get($k, $www, '/page.cgi.html')->{headers}}{qw(content-encoding content-language)}], ['x-gzip', 'fr'],
+    'rules for *.cgi apply to files');
+is_deeply([map { $_ // 'none' } @{ask($k)->{headers}}{qw(content-encoding content-language)}], [qw(none none)],
+    'and not to the counter');
+is(ask($k)->{content}, "000001\n", 'which answers as ever');
+$k->stop;
+
 my %taken = (
     'a rewritten URL' => qq{RewriteEngine On\nRewriteRule "^/cgi-bin/Count.cgi\$" "/closed/Count.cgi" [PT]\n},
     'a handler that <If> sets once there is a file' =>

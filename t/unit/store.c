@@ -1,7 +1,7 @@
 /* The counter store: exact, never reset, never half-written. */
 #include "cmocka_first.h"
 #include "err.h"
-#include "store.h"
+#include "store_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,15 +15,30 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #define DAY 20000u
 
 static char dir[64];
 static char path[96];
 static struct omk_err err;
+
+/* The store's own writes, one of which may be where kill -9 meets it. */
+static unsigned kill_before_write; /* 1: before the next; 0: never */
+
+ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
+{
+    if (kill_before_write && --kill_before_write == 0) {
+        (void)raise(SIGKILL);
+    }
+    return syscall(SYS_pwrite64, fd, data, len, at);
+}
 
 static int set_up(void **state)
 {
@@ -220,6 +235,37 @@ static void p53_a_group_has_so_many_places(void **state)
     assert_int_equal(counter_store_hit(s, &h, &err), OMK_OK);
     h.name = "c/1"; /* its removed place must not pass the limit */
     assert_int_equal(counter_store_hit(s, &h, &err), OMK_ERANGE);
+    counter_store_close(s);
+}
+
+static int hit_in_group(struct counter_store *s, const char *name,
+                        uint64_t visitor, uint32_t max)
+{
+    struct counter_hit h = {.name = name, .visitor = visitor, .st = 1,
+                            .day = DAY, .group_max = max};
+
+    return counter_store_hit(s, &h, &err);
+}
+
+/* The limit was lowered: what is there goes on, nothing new comes. */
+static void p53_a_group_over_its_limit_goes_on(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+
+    (void)state;
+    assert_int_equal(hit_in_group(s, "c/1", 1, 3), OMK_OK);
+    assert_int_equal(hit_in_group(s, "c/2", 1, 3), OMK_OK);
+    assert_int_equal(hit_in_group(s, "c/3", 1, 3), OMK_OK);
+    assert_int_equal(hit_in_group(s, "c/1", 2, 1), OMK_OK);
+    assert_int_equal(hit_in_group(s, "c/3", 2, 0), OMK_OK);
+    assert_int_equal(count_of(s, "c/1"), 2);
+    assert_int_equal(count_of(s, "c/3"), 2);
+    assert_int_equal(hit_in_group(s, "c/4", 1, 1), OMK_ERANGE);
+    assert_int_equal(counter_store_remove(s, "c/1", &err), OMK_OK);
+    assert_int_equal(counter_store_remove(s, "c/2", &err), OMK_OK);
+    assert_int_equal(hit_in_group(s, "c/4", 1, 1), OMK_ERANGE);
+    assert_int_equal(counter_store_remove(s, "c/3", &err), OMK_OK);
+    assert_int_equal(hit_in_group(s, "c/4", 1, 1), OMK_OK);
     counter_store_close(s);
 }
 
@@ -846,6 +892,140 @@ static void a_record_gone_with_its_page_head_is_lost_aloud(void **state)
     counter_store_close(s);
 }
 
+/* What a process does to the group "c", of which /1 is there and /2 has been
+ * removed, when kill -9 meets it. */
+static int make_one(struct counter_store *s)
+{
+    return hit_in_group(s, "c/new", 1, 99);
+}
+
+static int make_one_again(struct counter_store *s)
+{
+    return hit_in_group(s, "c/2", 1, 99);
+}
+
+static int set_one(struct counter_store *s)
+{
+    return counter_store_set(s, "c/new", &(struct counter_value){.count = 7},
+                             &err);
+}
+
+static int set_one_again(struct counter_store *s)
+{
+    return counter_store_set(s, "c/2", &(struct counter_value){.count = 7},
+                             &err);
+}
+
+static int remove_one(struct counter_store *s)
+{
+    return counter_store_remove(s, "c/1", &err);
+}
+
+/* Does it in a process of its own, in a new store; true: it was killed. */
+static bool is_killed(int (*what)(struct counter_store *s), unsigned at_write)
+{
+    struct counter_store *s;
+    int status;
+    pid_t pid;
+
+    unlink(path);
+    s = open_store(true, 1);
+    assert_int_equal(hit_in_group(s, "c/1", 1, 99), OMK_OK);
+    assert_int_equal(hit_in_group(s, "c/2", 1, 99), OMK_OK);
+    assert_int_equal(counter_store_remove(s, "c/2", &err), OMK_OK);
+    counter_store_close(s);
+    pid = fork();
+    if (pid == 0) {
+        s = open_store(false, 1);
+        kill_before_write = at_write;
+        _exit(what(s) != OMK_OK);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) || status == 0);
+    return WIFSIGNALED(status);
+}
+
+static int count_one(void *ctx, const char *name,
+                     const struct counter_value *v)
+{
+    (void)v;
+    *(uint32_t *)ctx += strncmp(name, "c/", 2) == 0;
+    return 0;
+}
+
+/* Exactly those that are there have a place in the group "c". */
+static void group_is_right(struct counter_store *s)
+{
+    uint32_t members = 0;
+
+    assert_int_equal(counter_store_each(s, count_one, &members, &err),
+                     OMK_OK);
+    assert_int_equal(hit_in_group(s, "c/x", 1, members), OMK_ERANGE);
+    assert_int_equal(hit_in_group(s, "c/x", 1, members + 1), OMK_OK);
+}
+
+static void p53_verify_counts_a_group_again_after_kill_9(void **state)
+{
+    static const struct {
+        const char *label;
+        int (*what)(struct counter_store *s);
+    } cases[] = {
+        {"make", make_one},       {"make again", make_one_again},
+        {"set", set_one},         {"set again", set_one_again},
+        {"remove", remove_one},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        unsigned wrong = 0;
+
+        for (unsigned write = 1; is_killed(cases[i].what, write); write++) {
+            struct counter_store *s = open_store(false, 1);
+            struct counter_store_report report;
+            unsigned lines = 0;
+            int rc = counter_store_verify(s, false, tell, &lines, &report,
+                                          &err);
+
+            assert_int_equal(lines, rc == OMK_OK ? 0 : 1);
+            assert_int_equal(report.recounted, 0);
+            wrong += rc == OMK_EDAMAGED;
+            assert_int_equal(counter_store_verify(s, true, NULL, NULL,
+                                                  &report, &err),
+                             OMK_OK);
+            assert_int_equal(report.recounted, rc == OMK_OK ? 0 : 1);
+            assert_int_equal(counter_store_verify(s, false, NULL, NULL,
+                                                  &report, &err),
+                             OMK_OK);
+            group_is_right(s);
+            counter_store_close(s);
+        }
+        if (wrong == 0) {
+            fail_msg("%s: no kill left the group wrong", cases[i].label);
+        }
+    }
+}
+
+static void p53_a_lost_group_is_counted_again(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+    struct counter_store_report report;
+    off_t record;
+
+    (void)state;
+    assert_int_equal(hit_in_group(s, "c/1", 1, 2), OMK_OK);
+    assert_int_equal(hit_in_group(s, "c/2", 1, 2), OMK_OK);
+    record = find_bytes("c/\0", 3, 0) / 256 * 256;
+    flip(record + 20);
+    flip(record + 128 + 20);
+    assert_int_equal(hit_in_group(s, "c/3", 1, 2), OMK_EDAMAGED);
+    assert_int_equal(
+        counter_store_verify(s, true, NULL, NULL, &report, &err), OMK_OK);
+    assert_int_equal(report.lost, 1);
+    assert_int_equal(report.recounted, 1);
+    group_is_right(s);
+    counter_store_close(s);
+}
+
 static void compacting_keeps_owner_and_mode(void **state)
 {
     struct counter_store *s = open_store(true, 1);
@@ -891,6 +1071,100 @@ static void one_header_may_go(void **state)
     assert_int_equal(counter_store_open(path, true, 1, &s, &err),
                      OMK_EDAMAGED);
     assert_string_equal(err.where, path);
+}
+
+static uint32_t version_of(unsigned copy)
+{
+    uint32_t version = 0;
+    int fd = open(path, O_RDONLY);
+
+    assert_int_equal(pread(fd, &version, sizeof version, copy * 2048 + 8),
+                     sizeof version);
+    close(fd);
+    return version;
+}
+
+static void a_flipped_bit_of_a_version_is_damage(void **state)
+{
+    struct counter_store *s = open_store(true, 1);
+
+    (void)state;
+    (void)must_hit(s, "a", 1, 500);
+    for (unsigned copy = 0; copy < 2; copy++) {
+        for (off_t at = 8; at < 12; at++) {
+            flip(copy * 2048 + at);
+            assert_int_not_equal(version_of(copy), 1);
+            assert_int_equal(count_of(s, "a"), 500); /* while it is in use */
+            counter_store_close(s);
+            s = open_store(false, 1); /* and at a start */
+            assert_int_equal(count_of(s, "a"), 500);
+            assert_int_equal(counter_store_sync(s, &err), OMK_OK);
+            assert_int_equal(version_of(copy), 1); /* mended */
+        }
+    }
+    counter_store_close(s);
+}
+
+/* A copy as a newer program writes it, whose checksum stands where ours does. */
+static void write_newer_header(unsigned copy, bool with_sum)
+{
+    struct header h;
+    int fd = open(path, O_RDWR);
+
+    assert_int_equal(pread(fd, &h, sizeof h, copy * 2048), sizeof h);
+    h.version = 2;
+    if (with_sum) {
+        h.sum = XXH3_64bits(&h, offsetof(struct header, sum));
+    }
+    assert_int_equal(pwrite(fd, &h, sizeof h, copy * 2048), sizeof h);
+    close(fd);
+}
+
+static void a_newer_version_is_refused_and_left_alone(void **state)
+{
+    static const struct {
+        const char *label;
+        bool first, second; /* written by the newer program */
+        bool with_sum;
+    } cases[] = {
+        {"both copies, a checksum elsewhere", true, true, false},
+        {"both copies, a checksum in its place", true, true, true},
+        {"killed between the two", true, false, true},
+        {"the second first, killed between the two", false, true, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct counter_store *s = open_store(true, 1);
+        struct counter_store *late = NULL;
+        char before[4096], after[4096];
+        struct counter_hit h;
+        int fd = open(path, O_RDONLY);
+        int rc;
+
+        (void)must_hit(s, "a", 1, 500);
+        if (cases[i].first) {
+            write_newer_header(0, cases[i].with_sum);
+        }
+        if (cases[i].second) {
+            write_newer_header(1, cases[i].with_sum);
+        }
+        assert_int_equal(pread(fd, before, sizeof before, 0), sizeof before);
+        rc = counter_store_open(path, true, 1, &late, &err);
+        if (rc != OMK_EVERSION) {
+            fail_msg("%s: %d %s", cases[i].label, rc, err.text);
+        }
+        /* by one that has it open, too */
+        assert_int_equal(counter_store_sync(s, &err), OMK_EVERSION);
+        if (cases[i].first) {
+            assert_int_equal(hit(s, "a", 2, 1, &h), OMK_EVERSION);
+        }
+        assert_int_equal(pread(fd, after, sizeof after, 0), sizeof after);
+        assert_memory_equal(before, after, sizeof before);
+        close(fd);
+        counter_store_close(s);
+        unlink(path);
+    }
 }
 
 static void refuses_what_it_must_not_touch(void **state)
@@ -1171,6 +1445,7 @@ int main(void)
         CASE(days_roll_over),
         CASE(set_remove_and_names),
         CASE(p53_a_group_has_so_many_places),
+        CASE(p53_a_group_over_its_limit_goes_on),
         CASE(grows_and_finds_all),
         CASE(the_file_has_no_holes),
         CASE(exact_under_processes_and_threads),
@@ -1185,8 +1460,12 @@ int main(void)
         CASE(a_damaged_page_head_is_mended_or_named),
         CASE(a_zeroed_page_is_damage),
         CASE(a_record_gone_with_its_page_head_is_lost_aloud),
+        CASE(p53_verify_counts_a_group_again_after_kill_9),
+        CASE(p53_a_lost_group_is_counted_again),
         CASE(compacting_keeps_owner_and_mode),
         CASE(one_header_may_go),
+        CASE(a_flipped_bit_of_a_version_is_damage),
+        CASE(a_newer_version_is_refused_and_left_alone),
         CASE(refuses_what_it_must_not_touch),
         CASE(a_file_cut_short_stops_the_counter_only),
         CASE(a_removed_file_starts_anew),

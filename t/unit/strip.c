@@ -248,7 +248,7 @@ static void fewer_colors(void **state)
 
 /* --- what is refused ----------------------------------------------------- */
 
-static char refusal[200]; /* the last one's text */
+static char refusal[sizeof ((struct omk_err *)0)->text]; /* the last one's text */
 
 static void refuse(const char *label, const uint8_t *p, size_t len,
                    const char *layout, int want)

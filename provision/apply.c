@@ -62,11 +62,11 @@ static bool is_affected(struct work *w, const struct omk_daemon *d)
            != 0;
 }
 
-/* Both looks at what lies in dir. OMK_EINVAL with what was printed. */
+/* Looks at what lies in dir. OMK_EINVAL with what was printed. */
 static int look_at(struct work *w, const struct omk_daemon *d,
                    const char **output, struct omk_err *err)
 {
-    const char *why;
+    const char *why, *tried, *checked;
     int rc;
 
     *output = "";
@@ -74,11 +74,18 @@ static int look_at(struct work *w, const struct omk_daemon *d,
         || !d->check || (d == &omk_daemon_php && w->lacks_users)) {
         return OMK_OK;
     }
-    rc = d->check(w->p, w->node, w->dir, output, err);
-    if (rc == OMK_OK && d->trial) {
-        rc = d->trial(w->p, w->node, w->dir,
-                      omk_fingerprint_of(w->p, w->files, d->name), output,
-                      err);
+    if (!d->trial) {
+        return d->check(w->p, w->node, w->dir, output, err);
+    }
+    /* A start reads all that the checker reads; the checker, asked where it
+     * fails, has the better words. */
+    rc = d->trial(w->p, w->node, w->dir,
+                  omk_fingerprint_of(w->p, w->files, d->name), &tried, err);
+    if (rc == OMK_EINVAL) {
+        *output = tried;
+        if (d->check(w->p, w->node, w->dir, &checked, NULL) == OMK_EINVAL) {
+            *output = checked;
+        }
     }
     return rc;
 }
@@ -385,7 +392,7 @@ static int apply_generation(struct work *w, bool *flipped, struct omk_err *err)
     if (rc == OMK_OK) {
         rc = make_generation(w, err);
     }
-    if (rc == OMK_OK) {
+    if (rc == OMK_OK && w->plan->held) {
         /* Everything that differed may have been held. */
         rc = omk_plan_differs(w->plan, &differs, err);
     }

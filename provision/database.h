@@ -72,14 +72,14 @@ int omk_db_set_hash(struct omk_db *d, const char *login, const char *hash,
 /* Writes each database of the login as NAME.sql (0600) into the directory
  * dirfd, synced. The files make and fill the databases when fed to mariadb.
  * said gets what mariadb-dump complained about without giving up, e.g. a view
- * whose table is gone. OMK_EIO, OMK_ENOSPC; a file of that name that is there
- * already is OMK_EBUSY. What was written stays. */
+ * whose table is gone. OMK_EIO (also a full disk); a file of that name that is
+ * there already is OMK_EBUSY. What was written stays. */
 int omk_db_dump(struct omk_db *d, const char *login, int dirfd,
                 void (*said)(void *ctx, const char *line), void *ctx,
                 struct omk_err *err);
 
-/* Drops the login's databases and user for good. Nothing there is no error; a
- * foreign account is OMK_EDENIED. */
+/* Ends the user's connections and drops its databases and itself for good.
+ * Nothing there is no error; a foreign account is OMK_EDENIED. */
 int omk_db_drop(struct omk_db *d, const char *login, struct omk_err *err);
 
 /* Whether hash has the form. */

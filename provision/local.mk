@@ -37,7 +37,9 @@ libprovision_la_SOURCES = \
 	provision/btrfs.c provision/btrfs.h \
 	provision/conf.c provision/conf.h \
 	provision/customer.c provision/customer.h \
-	provision/database.c provision/database.h \
+	provision/database.c provision/database.h provision/database_impl.h \
+	provision/database_apply.c provision/database_dump.c \
+	provision/database_state.c \
 	provision/host.c provision/host.h \
 	provision/mail.c provision/mail.h \
 	provision/names.c provision/names.h \

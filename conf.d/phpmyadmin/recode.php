@@ -29,7 +29,8 @@ declare(strict_types=1);
     $most = 16 * $_FILES['import_file']['size'] + (1 << 24);
     $bytes = 0;
     $named = false;
-    while (($line = fgets($in)) !== false && $bytes <= $most) {
+    $whole = true;
+    while (($line = fgets($in)) !== false && $whole) {
         $line = mb_convert_encoding($line, 'UTF-8', $charset);
         // A dump says at its head what it is in: that was true of the file.
         if (! $named && preg_match("~\A(?:/\*!\d+ )?SET NAMES '?\w+'?\s*(?:\*/)?;\s*\z~", $line)) {
@@ -37,10 +38,11 @@ declare(strict_types=1);
             $named = true;
         }
 
-        $bytes += (int) fwrite($out, $line);
+        $bytes += strlen($line);
+        $whole = $bytes <= $most && fwrite($out, $line) === strlen($line);
     }
 
-    $whole = feof($in) && fflush($out);
+    $whole = $whole && feof($in) && fflush($out);
     fclose($in);
     fclose($out);
     // The name stays: PHP knows it as an upload, and removes it at the end.
@@ -48,7 +50,7 @@ declare(strict_types=1);
     unlink($file . '.utf8');
     if (! $whole) {
         http_response_code(413);
-        exit('The file is too large when it is unpacked.');
+        exit('The file is too large when it is unpacked, or the disk is full.');
     }
 
     $_POST['charset_of_file'] = $_REQUEST['charset_of_file'] = 'utf-8';

@@ -182,7 +182,12 @@ like("@complaints", qr/\bv\b/, 'the broken view is said');
 is(join(' ', map { s{.*/}{}r } sort glob "$dir/*"), join(' ', map {"abcdftp0$_.sql"} 1 .. 6), 'six files');
 is(sprintf('%o', (stat "$dir/abcdftp01.sql")[2] & 0777), '600', 'for nobody else');
 like((tool('dump', 'ab-cdftp', $dir))[1], qr/^-8 /, 'not written over');
+open my $held, '-|', sprintf q{mariadb --no-defaults --socket='%s' --user=abcdftp --password=other -NB }
+    . q{-e 'SELECT 1; SELECT SLEEP(300)' 2>&1}, $db->socket or die;
+$db->poll('connection', 20, sub { $db->sql("SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = 'abcdftp' AND INFO LIKE '%SLEEP(300)%'") });
 quiet_ok('dropped', 'drop', 'ab-cdftp');
+like(join('', <$held>), qr/Lost connection|gone away|killed/i, 'whoever was connected is not any longer');
+close $held;
 unlike($db->sql('SHOW DATABASES'), qr/abcdftp/, 'no database');
 is($db->sql("SELECT COUNT(*) FROM mysql.global_priv WHERE User = 'abcdftp'"), "0\n", 'no user');
 is($db->sql("SELECT COUNT(*) FROM mysql.db WHERE User = 'abcdftp'"), "0\n", 'no right');

@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The daemons that a command line names; all without a name. */
 static bool is_meant(const struct omk_cmd *c, const struct omk_daemon *d)
@@ -41,20 +42,22 @@ static int start(struct omk_cmd *c)
     unsigned current = 0;
     int code = names_are_known(c);
     int rc = code ? 0 : omk_state_make(c->node, &err);
+    int lock = -1;
 
     if (code) {
         return code;
     }
+    /* Two at once would start everything twice. */
+    if (rc == OMK_OK) {
+        rc = omk_lock(c->node, NULL, NULL, &lock, &err);
+    }
     if (rc == OMK_OK) {
         rc = omk_generation_current(c->node, &current, &err);
     }
-    if (rc == OMK_OK && !current) {
-        rc = omk_fail(&err, OMK_EBUSY, "start",
-                      "nothing is applied yet: omakase apply");
-    }
-    for (size_t i = 0; rc == OMK_OK && omk_daemons[i]; i++) {
-        const struct omk_daemon *d = omk_daemons[i];
+    for (size_t i = 0; rc == OMK_OK && omk_services[i]; i++) {
+        const struct omk_daemon *d = omk_services[i];
         const char *why;
+        int started;
 
         if (!is_meant(c, d)) {
             continue;
@@ -64,17 +67,27 @@ static int start(struct omk_cmd *c)
                           why);
             continue;
         }
-        rc = omk_daemon_start(c->p, c->node, d, &err);
-        if (rc == OMK_OK && !c->json) {
+        started = !current && !d->standing
+                      ? omk_fail(&err, OMK_EBUSY, d->name,
+                                 "nothing is applied yet: omakase apply")
+                      : omk_daemon_start(c->p, c->node, d, &err);
+        if (started != OMK_OK) {
+            (void)omk_cmd_error(&err); /* the others are not held up by it */
+            code = OMK_EX_UNAVAILABLE;
+        }
+        else if (!c->json) {
             (void)printf("%s runs, pid %ld\n", d->name,
                          (long)omk_daemon_pid(c->p, c->node, d));
         }
+    }
+    if (lock >= 0) {
+        close(lock);
     }
     if (rc) {
         (void)omk_cmd_error(&err);
         return OMK_EX_UNAVAILABLE;
     }
-    return OMK_EX_OK;
+    return code;
 }
 
 static int stop(struct omk_cmd *c)
@@ -83,14 +96,16 @@ static int stop(struct omk_cmd *c)
     int code = names_are_known(c);
     size_t count = 0;
 
-    while (omk_daemons[count]) {
+    while (omk_services[count]) {
         count++;
     }
     for (size_t i = count; code == OMK_EX_OK && i-- > 0; ) {
-        const struct omk_daemon *d = omk_daemons[i];
+        const struct omk_daemon *d = omk_services[i];
+        const char *why;
         bool forced;
 
-        if (!is_meant(c, d) || !omk_daemon_pid(c->p, c->node, d)) {
+        if (!is_meant(c, d) || !d->wanted(c->node, &why)
+            || !omk_daemon_is_there(c->p, c->node, d)) {
             continue;
         }
         if (omk_daemon_stop(c->p, c->node, d, &forced, &err)) {
@@ -134,7 +149,7 @@ static void drifted(void *ctx, const char *what)
 static void daemon_states(struct omk_cmd *c, const struct omk_plan *plan,
                           json_t *out)
 {
-    for (const struct omk_daemon *const *d = omk_daemons; *d; d++) {
+    for (const struct omk_daemon *const *d = omk_services; *d; d++) {
         pid_t pid;
         enum omk_daemon_state s =
             omk_status_daemon(c->p, c->node, plan, *d, &pid);
@@ -191,7 +206,7 @@ const struct omk_command omk_commands_node[] = {
      "Exit code 0: all is as applied; 2: something is not; 1: an error.\n", 0,
      0, status},
     {"start", "[DAEMON...]", "start the daemons, where no init system does",
-     "DAEMON: php-fpm, httpd. Nothing to do for one that runs.\n", 0, 8, start},
+     "DAEMON: mariadb, php-fpm, httpd. Nothing to do for one that runs.\n", 0, 8, start},
     {"stop", "[DAEMON...]", "end them", "", 0, 8, stop},
     {0},
 };

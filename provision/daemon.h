@@ -1,6 +1,7 @@
 /* The daemons: checked, tried, started, stopped, reloaded and asked. Each is a
  * struct with functions; a new one is a file daemon_NAME.c and a line in
- * daemon.c. */
+ * daemon.c. Those that a generation configures are omk_daemons; MariaDB, which
+ * an apply needs running already, is a service without one. */
 #ifndef OMK_DAEMON_H
 #define OMK_DAEMON_H
 
@@ -18,9 +19,14 @@ struct omk_daemon {
     const char *pid_file, *log; /* below run_dir; below log_dir */
     int reload_signal;
     unsigned stop_s; /* how long it may take to end */
+    bool standing;   /* runs without a generation; has no check, no reload */
+    bool no_pid;     /* its pid file is written here, not by the daemon */
 
     /* Whether this node has the daemon; if not, *why says so. */
     bool (*wanted)(const struct omk_node *n, const char **why);
+    /* Makes what it needs to start; NULL where that is nothing. */
+    int (*prepare)(apr_pool_t *p, const struct omk_node *n,
+                   struct omk_err *err);
     /* Program and arguments to run the generation in dir. */
     const char *const *(*command)(apr_pool_t *p, const struct omk_node *n,
                                   const char *dir);
@@ -33,15 +39,18 @@ struct omk_daemon {
     int (*trial)(apr_pool_t *p, const struct omk_node *n, const char *dir,
                  const char *fingerprint, const char **output,
                  struct omk_err *err);
-    /* The fingerprint of what runs. OMK_EBUSY: nobody answers. */
+    /* The fingerprint of what runs, "" for a standing one. OMK_EBUSY: nobody
+     * answers. */
     int (*probe)(apr_pool_t *p, const struct omk_node *n,
                  char out[OMK_SHA1_HEX + 1], struct omk_err *err);
 };
 
-extern const struct omk_daemon omk_daemon_httpd, omk_daemon_php;
+extern const struct omk_daemon omk_daemon_httpd, omk_daemon_mariadb,
+    omk_daemon_php;
 
-/* In the order of starting; NULL at the end. */
+/* In the order of starting; NULL at the end. The second has all. */
 extern const struct omk_daemon *const omk_daemons[];
+extern const struct omk_daemon *const omk_services[];
 
 const struct omk_daemon *omk_daemon_find(const char *name);
 
@@ -50,11 +59,17 @@ pid_t omk_daemon_pid(apr_pool_t *p, const struct omk_node *n,
                      const struct omk_daemon *d);
 
 /* Starts it with the current generation and waits until it answers. Nothing
- * to do when it runs. On failure the text has the end of what it printed. */
+ * to do when it runs; what a killed one has left behind is ended first. On
+ * failure the text has the end of what it printed. */
 int omk_daemon_start(apr_pool_t *p, const struct omk_node *n,
                      const struct omk_daemon *d, struct omk_err *err);
 
-/* Ends it; *forced when it had to be killed. Nothing to do when it is down. */
+/* Whether anything of it runs, be it children of one that was killed. */
+bool omk_daemon_is_there(apr_pool_t *p, const struct omk_node *n,
+                         const struct omk_daemon *d);
+
+/* Ends it with all its processes; *forced when it had to be killed. Nothing to
+ * do when it is down. */
 int omk_daemon_stop(apr_pool_t *p, const struct omk_node *n,
                     const struct omk_daemon *d, bool *forced,
                     struct omk_err *err);

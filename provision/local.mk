@@ -19,7 +19,7 @@ libprovision_la_SOURCES = \
 	provision/audit.c provision/audit.h \
 	provision/blame.c provision/blame.h \
 	provision/daemon.c provision/daemon.h \
-	provision/daemon_httpd.c provision/daemon_php.c \
+	provision/daemon_httpd.c provision/daemon_mariadb.c provision/daemon_php.c \
 	provision/diff.c provision/diff.h \
 	provision/files.c provision/files.h \
 	provision/generation.c provision/generation.h \

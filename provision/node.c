@@ -224,7 +224,7 @@ static void fill(apr_pool_t *p, const char *root, cfg_t *cfg,
     n->uid_max = (uid_t)cfg_getint(users, "uid_max");
     n->mysql_socket = get(p, mysql, "socket");
     if (!*n->mysql_socket) {
-        n->mysql_socket = *root ? under(p, root, "/run/omakase/mysqld.sock")
+        n->mysql_socket = *root ? under(p, root, "/run/omakase/mysql/mysqld.sock")
                                 : "/run/mysqld/mysqld.sock";
     }
     n->mysql_listen = get(p, mysql, "listen");

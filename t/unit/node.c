@@ -25,7 +25,7 @@ static void an_empty_file_has_every_default(void **state)
     assert_string_equal(n.customers_dir, "/r/etc/omakase/customers.d");
     assert_string_equal(n.state_dir, "/r/var/lib/omakase");
     assert_string_equal(n.srv_dir, "/r/srv/omakase");
-    assert_string_equal(n.mysql_socket, "/r/run/omakase/mysqld.sock");
+    assert_string_equal(n.mysql_socket, "/r/run/omakase/mysql/mysqld.sock");
     assert_string_equal(n.listen[0], "0.0.0.0:80");
     assert_null(n.listen[1]);
     assert_int_equal(n.uid_min, 20000);

@@ -7,6 +7,7 @@ httpdconf_DATA = \
 	conf.d/httpd/index.conf \
 	conf.d/httpd/modules.conf \
 	conf.d/httpd/omakase.conf \
+	conf.d/httpd/php.conf \
 	conf.d/httpd/phpmyadmin.conf \
 	conf.d/httpd/scripts.conf \
 	conf.d/httpd/site.conf \
@@ -16,7 +17,8 @@ EXTRA_DIST += $(phpconf_DATA)
 phpconfdir = $(sysconfdir)/omakase/conf.d/php
 phpconf_DATA = \
 	conf.d/php/php-fpm.conf \
-	conf.d/php/pool.conf
+	conf.d/php/pool.conf \
+	conf.d/php/probe.conf
 
 EXTRA_DIST += $(mariadbconf_DATA)
 mariadbconfdir = $(sysconfdir)/omakase/conf.d/mariadb

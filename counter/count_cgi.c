@@ -187,17 +187,17 @@ static void skip_body(void)
 
 /* httpd ends a script, by a signal to it or its group, as soon as it has the
  * whole answer or the visitor went away: a count must be synced all the same.
- * Before the answer. */
+ * Before the answer. SIGTERM is blocked, not ignored: sync_later waits for
+ * it. */
 static void outlive_request(void)
 {
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGTERM, SIG_IGN);
-    (void)signal(SIGHUP, SIG_IGN);
-}
+    sigset_t term;
 
-static void wake(int signal)
-{
-    (void)signal;
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
+    (void)sigemptyset(&term);
+    (void)sigaddset(&term, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &term, NULL);
 }
 
 static void complain_of_mended(struct counter_store *store, const char *path)
@@ -218,15 +218,18 @@ static void complain_of_mended(struct counter_store *store, const char *path)
  * CounterSync stays for that long, apart from httpd, and syncs for all. */
 static void sync_later(struct counter_store *store, unsigned seconds)
 {
-    struct timespec left = {(time_t)seconds, 0};
+    struct timespec left = {(time_t)seconds, 0}, none = {0, 0};
     struct omk_err err;
+    sigset_t term;
 
     if (!counter_store_sync_is_mine(store) || fork() != 0) {
         return;
     }
     (void)setsid();
-    (void)signal(SIGTERM, wake); /* at a shutdown it syncs at once */
-    (void)nanosleep(&left, NULL);
+    (void)sigemptyset(&term);
+    (void)sigaddset(&term, SIGTERM);
+    (void)sigtimedwait(&term, NULL, &none); /* was for the script's group */
+    (void)sigtimedwait(&term, NULL, &left); /* at a shutdown it syncs at once */
     (void)counter_store_sync_due(store, &err); /* nobody is there to hear */
 }
 

@@ -223,7 +223,14 @@ static int take_back(struct work *w, const struct omk_daemon *d,
         }
     }
     if (!*why.where) {
-        (void)apr_cpystrn(why.where, e->login, sizeof why.where);
+        (void)apr_cpystrn(why.where,
+                          apr_pstrcat(w->p, w->node->customers_dir, "/",
+                                      e->login,
+                                      e->customer->include.data
+                                          ? ".httpd.conf"
+                                          : ".conf",
+                                      NULL),
+                          sizeof why.where);
     }
     why.code = OMK_EINVAL;
     omk_plan_hold(w->plan, e, &why);

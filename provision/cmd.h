@@ -50,6 +50,7 @@ struct omk_command {
 
 extern const struct omk_command omk_commands_apply[];
 extern const struct omk_command omk_commands_customer[];
+extern const struct omk_command omk_commands_edit[];
 extern const struct omk_command omk_commands_node[];
 
 /* Prints "omakase: WHERE: TEXT" and returns the exit code that belongs to it. */

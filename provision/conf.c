@@ -131,11 +131,28 @@ static int refuse_open_ends(const char *name, const char *text, size_t len,
     return omk_fail(err, OMK_EINVAL, where, "%s", what);
 }
 
+/* libconfuse 3.3 counts a line with a comment more than once. */
+static void blank_comments(char *text, size_t len)
+{
+    struct omk_scan s = {.at = text, .end = text + len, .line = 1};
+    const char *from;
+    enum omk_token t;
+    size_t n;
+
+    do {
+        t = omk_scan_next(&s, &from, &n);
+        for (char *c = text + (from - text); t == OMK_T_COMMENT && n; n--, c++) {
+            *c = *c == '\n' ? '\n' : ' ';
+        }
+    } while (t != OMK_T_END && t != OMK_T_BAD);
+}
+
 int omk_conf_read(cfg_t *cfg, apr_pool_t *p, const char *name,
                   const char *text, size_t len, struct omk_err *err)
 {
     struct omk_err e = {0};
     int rc = refuse_bytes(name, text, len, err);
+    char *copy;
 
     if (rc == OMK_OK) {
         rc = refuse_open_ends(name, text, len, err);
@@ -143,9 +160,11 @@ int omk_conf_read(cfg_t *cfg, apr_pool_t *p, const char *name,
     if (rc) {
         return rc;
     }
+    copy = apr_pstrmemdup(p, text, len);
+    blank_comments(copy, len);
     reading.name = name;
     reading.err = &e;
-    rc = cfg_parse_buf(cfg, apr_pstrmemdup(p, text, len));
+    rc = cfg_parse_buf(cfg, copy);
     reading.err = NULL;
     if (rc == CFG_SUCCESS && !e.code) {
         return OMK_OK;

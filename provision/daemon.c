@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define START_S 60
+#define RELOAD_S 30 /* process_control_timeout of conf.d/php/php-fpm.conf */
 
 const struct omk_daemon *const omk_daemons[] = {
     &omk_daemon_php,
@@ -301,7 +302,7 @@ int omk_daemon_reload(apr_pool_t *p, const struct omk_node *n,
                       const struct omk_daemon *d, const char *fingerprint,
                       struct omk_err *err)
 {
-    long long until = omk_now_ms() + (START_S + n->php_control_s) * 1000LL;
+    long long until = omk_now_ms() + (START_S + RELOAD_S) * 1000LL;
     pid_t pid = omk_daemon_pid(p, n, d);
     struct omk_err why = {0};
 

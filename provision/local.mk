@@ -21,6 +21,7 @@ libprovision_la_SOURCES = \
 	provision/daemon.c provision/daemon.h \
 	provision/daemon_httpd.c provision/daemon_mariadb.c provision/daemon_php.c \
 	provision/diff.c provision/diff.h \
+	provision/edit.c provision/edit.h \
 	provision/files.c provision/files.h \
 	provision/generation.c provision/generation.h \
 	provision/plan.c provision/plan.h \
@@ -52,6 +53,7 @@ provision_omakase_SOURCES = \
 	provision/cmd.h \
 	provision/cmd_apply.c \
 	provision/cmd_customer.c \
+	provision/cmd_edit.c \
 	provision/cmd_node.c \
 	provision/main.c
 provision_omakase_CPPFLAGS = $(PROVISION_CPPFLAGS)

@@ -14,6 +14,7 @@
 
 static const struct omk_command *const tables[] = {
     omk_commands_customer,
+    omk_commands_edit,
     omk_commands_apply,
     omk_commands_node,
 };

@@ -111,6 +111,16 @@ static int check_size(cfg_t *cfg, cfg_opt_t *opt)
                                                      : 0;
 }
 
+static int check_timezone(cfg_t *cfg, cfg_opt_t *opt)
+{
+    const char *s = omk_conf_last_string(opt);
+
+    return !*s || s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
+                              "WXYZ0123456789/_+-")]
+               ? bad(cfg, opt, s, "a time zone such as Asia/Tokyo")
+               : 0;
+}
+
 /* Numbers and their ranges. */
 static const struct {
     const char *name;
@@ -118,8 +128,7 @@ static const struct {
 } ranges[] = {
     {"uid_min", 1000, 2000000000},   {"uid_max", 1000, 2000000000},
     {"databases", 0, OMK_DATABASES_MAX}, {"children", 1, 1000},
-    {"time", 1, 86400},              {"reload_wait", 1, 3600},
-    {"keep", 2, 1000},
+    {"time", 1, 86400},              {"keep", 2, 1000},
 };
 
 static int check_number(cfg_t *cfg, cfg_opt_t *opt)
@@ -233,9 +242,8 @@ static void fill(apr_pool_t *p, const char *root, cfg_t *cfg,
     n->databases = (unsigned)cfg_getint(defaults, "databases");
     n->php_children = (unsigned)cfg_getint(php, "children");
     n->php_time_s = (unsigned)cfg_getint(php, "time");
-    n->php_control_s = (unsigned)cfg_getint(php, "reload_wait");
     n->php_memory = get_size(php, "memory");
-    n->php_upload = get_size(php, "upload");
+    n->timezone = get(p, php, "timezone");
     n->keep = (unsigned)cfg_getint(cfg, "keep");
 }
 
@@ -269,10 +277,9 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
     };
     cfg_opt_t php[] = {
         CFG_INT("children", 8, CFGF_NONE),
-        CFG_INT("time", 60, CFGF_NONE),
-        CFG_INT("reload_wait", 30, CFGF_NONE),
+        CFG_INT("time", 90, CFGF_NONE),
         CFG_STR("memory", "128M", CFGF_NONE),
-        CFG_STR("upload", "64M", CFGF_NONE),
+        CFG_STR("timezone", "Asia/Tokyo", CFGF_NONE),
         CFG_END(),
     };
     cfg_opt_t paths[] = {
@@ -320,9 +327,8 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
         {"defaults|databases", check_number},
         {"php|children", check_number},
         {"php|time", check_number},
-        {"php|reload_wait", check_number},
         {"php|memory", check_size},
-        {"php|upload", check_size},
+        {"php|timezone", check_timezone},
     };
     cfg_t *cfg = omk_conf_new(p, opts);
     struct omk_node n = {0};

@@ -60,9 +60,8 @@ struct omk_node {
     /* PHP, for every customer alike. */
     unsigned php_children;   /* at once */
     unsigned php_time_s;     /* a request's */
-    unsigned php_control_s;  /* how long a reload waits for a request */
     uint64_t php_memory;     /* bytes a request */
-    uint64_t php_upload;     /* bytes an upload */
+    const char *timezone;    /* such as Asia/Tokyo */
 
     unsigned keep; /* generations that stay, with the current one */
 };

@@ -21,19 +21,21 @@ static int add_pool(struct omk_files *f, const struct omk_model *m,
 {
     const struct omk_node *n = m->node;
     const char *text;
+    const char *tree = omk_customer_tree(f->p, n, c->login);
     const char *names[] = {
         "LOGIN", c->login,
         "USER", n->single_user ? n->httpd_user : c->login,
-        "TREE", omk_customer_tree(f->p, n, c->login),
+        "GROUP", n->single_user ? n->httpd_group : c->login,
+        "TREE", tree,
+        "ERRORLOG", apr_pstrcat(f->p, tree, "/log/error.log", NULL),
         "SOCKET", omk_php_socket(f->p, n, c->login),
         "HTTPD_USER", n->httpd_user,
         "HTTPD_GROUP", n->httpd_group,
         "CHILDREN", apr_psprintf(f->p, "%u", n->php_children),
-        "TIME", apr_psprintf(f->p, "%u", n->php_time_s),
+        "SECONDS", apr_psprintf(f->p, "%u", n->php_time_s),
+        "SLOW", apr_psprintf(f->p, "%u", n->php_time_s < 10 ? n->php_time_s : 10),
         "MEMORY", megabytes(f->p, n->php_memory),
-        "UPLOAD", megabytes(f->p, n->php_upload),
-        /* a form around the file */
-        "POST", megabytes(f->p, n->php_upload + (1 << 20)),
+        "TIMEZONE", n->timezone,
         NULL,
     };
     int rc = omk_template(f->p, "conf.d/php/pool.conf", pool, names, &text,
@@ -71,21 +73,24 @@ static int entry_text(apr_pool_t *p, const struct omk_model *m, const char *dir,
 {
     const struct omk_node *n = m->node;
     const char *names[] = {
-        "GENERATION", dir,
+        "POOLS", apr_pstrcat(p, dir, "/php/pool.d", NULL),
+        "PIDFILE", apr_pstrcat(p, n->run_dir, "/php-fpm.pid", NULL),
+        "LOGFILE", apr_pstrcat(p, n->log_dir, "/php-fpm.log", NULL),
         "FINGERPRINT", fingerprint,
-        "RUN", n->run_dir,
-        "LOG", n->log_dir,
         "HTTPD_USER", n->httpd_user,
         "HTTPD_GROUP", n->httpd_group,
         "PROBE_SOCKET", omk_php_socket(p, n, OMK_PHP_PROBE),
-        "RELOAD_WAIT", apr_psprintf(p, "%u", n->php_control_s),
         NULL,
     };
-    const char *text;
+    const char *text, *probe;
     int rc = omk_model_input(m, "source/conf.d/php/php-fpm.conf", &text, err);
 
+    if (rc == OMK_OK) {
+        rc = omk_model_input(m, "source/conf.d/php/probe.conf", &probe, err);
+    }
     return rc ? rc
-              : omk_template(p, "conf.d/php/php-fpm.conf", text, names, out,
+              : omk_template(p, "conf.d/php/php-fpm.conf",
+                             apr_pstrcat(p, text, probe, NULL), names, out,
                              err);
 }
 

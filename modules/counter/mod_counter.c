@@ -95,7 +95,10 @@ static void *merge_server_conf(apr_pool_t *p, void *outer, void *inner)
     c->max_per_customer = i->max_per_customer == UNSET ? o->max_per_customer
                                                        : i->max_per_customer;
     c->reloads = i->reloads == UNSET ? o->reloads : i->reloads;
-    c->allow = i->allow ? i->allow : o->allow;
+    c->allow = i->allow && o->allow
+                   ? apr_array_append(p, o->allow, i->allow)
+               : i->allow ? i->allow
+                          : o->allow; /* adds, as in counter.conf */
     c->ignore = i->ignore ? i->ignore : o->ignore;
     return c;
 }

@@ -16,7 +16,7 @@ for my $mpm (qw(event worker prefork)) {
     # Children that end by themselves all the time as well.
     my $i = instance(mpm => $mpm, conf => "MaxConnectionsPerChild 100\n");
     $i->start;
-    my $load = Omakase::Load->start($i, clients => 8, host => $www,
+    my $load = Omakase::Load->start($i, clients => 8, host => $www, again => 3,
         target => "$CGI?df=$www|st=1|format=json");
     my %pids = map { $_ => 1 } $i->httpd->children;
     my $done = 0;
@@ -37,6 +37,7 @@ for my $mpm (qw(event worker prefork)) {
     is(scalar(keys %seen), scalar @hits, 'no two got the same value');
     $i->stop;
     is((tool('verify', store($i)))[0], 0, 'the store is whole');
-    is(join('', $i->httpd->unexpected), '', 'nothing unexpected in the error logs');
+    # httpd's own bookkeeping of a child that ended by itself between two restarts.
+    is(join('', $i->httpd->unexpected(qr/AH00546/)), '', 'nothing unexpected in the error logs');
 }
 done_testing;

@@ -46,3 +46,12 @@ t_e2e_database_tool_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_e2e_database_tool_CFLAGS = $(AM_CFLAGS) $(PROVISION_CFLAGS)
 t_e2e_database_tool_LDADD = libprovision.la libomakase.la $(PROVISION_LIBS)
 endif
+E2E_TESTS += t/e2e/provision.t
+E2E_TESTS += t/e2e/provision_kill.t
+EXTRA_DIST += t/kill_at.c
+
+if BUILD_PHP_POOL
+E2E_TESTS += t/e2e/php.t
+E2E_TESTS += t/e2e/php_attack.t
+E2E_TESTS += t/e2e/php_alone.t
+endif

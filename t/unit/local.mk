@@ -129,6 +129,18 @@ t_unit_node_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
 t_unit_node_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_node_t_LDADD = $(PROVISION_UNIT_LIBS)
 
+UNIT_TESTS += t/unit/edit.t
+t_unit_edit_t_SOURCES = t/unit/edit.c
+t_unit_edit_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_edit_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_edit_t_LDADD = $(PROVISION_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/secret.t
+t_unit_secret_t_SOURCES = t/unit/secret.c
+t_unit_secret_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_secret_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_secret_t_LDADD = $(PROVISION_UNIT_LIBS) -lcrypt
+
 UNIT_TESTS += t/unit/customer.t
 t_unit_customer_t_SOURCES = t/unit/customer.c
 t_unit_customer_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)

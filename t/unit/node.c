@@ -80,6 +80,8 @@ static void errors_name_line_and_what_was_expected(void **state)
         {"directive in listen", "httpd {\n listen = {\"x\\nFoo:80\"}\n}\n", 2,
          "ADDRESS:PORT"},
         {"bad size", "defaults {\n\n web_quota = \"viel\"\n}\n", 3, "20G"},
+        {"below comments", "# one\n/* two\nthree */ keep = 3 # x\nfoo = 1\n", 4,
+         "foo"},
         {"no number", "keep = many\n", 1, "integer"},
         {"out of range", "keep = 1\n", 1, "2 to 1000"},
         {"relative path", "paths {\n share = \"share\"\n}\n", 2,

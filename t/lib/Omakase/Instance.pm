@@ -20,11 +20,12 @@ use File::Path qw(make_path remove_tree);
 use File::Temp ();
 use Omakase::Daemon::Httpd;
 use Omakase::Daemon::Mariadb;
+use Omakase::Daemon::Phpfpm;
 use Omakase::Daemon::Phpmyadmin;
 use Scalar::Util qw(refaddr weaken);
 
 my %DAEMONS = (httpd => 'Omakase::Daemon::Httpd', mariadb => 'Omakase::Daemon::Mariadb',
-    phpmyadmin => 'Omakase::Daemon::Phpmyadmin');
+    'php-fpm' => 'Omakase::Daemon::Phpfpm', phpmyadmin => 'Omakase::Daemon::Phpmyadmin');
 
 # Temporary instances that are still there. A test's file-scoped one outlives
 # the test into global destruction, where its daemons may be gone before it;
@@ -86,17 +87,18 @@ sub daemon {
 }
 sub httpd { $_[0]->daemon('httpd') }
 sub mariadb { $_[0]->daemon('mariadb') }
+sub php { $_[0]->daemon('php-fpm') }
 
 # The user that httpd serves as: www-data when started by root.
 sub web_user { $> == 0 ? 'www-data' : scalar getpwuid $> }
 
 # Declares a customer: makes the tree and has it in the next start. Returns the
-# tree's directory.
+# tree's directory. Further words are kept with the site for its daemons.
 sub site {
-    my ($self, $login, $domain) = @_;
+    my ($self, $login, $domain, %more) = @_;
     my $tree = "$self->{root}/srv/$login";
     make_path("$tree/web", "$tree/log");
-    push @{$self->{sites}}, {login => $login, domain => $domain, tree => $tree};
+    push @{$self->{sites}}, {%more, login => $login, domain => $domain, tree => $tree};
     return $tree;
 }
 

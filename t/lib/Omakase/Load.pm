@@ -27,9 +27,11 @@ use Time::HiRes qw(sleep);
 # from     sub ($client, $n): source address (default: another one each time)
 # keep     one keep-alive connection a client (its address: that of n = 0)
 # port     default: httpd's, as it is now
+# again    how often a request is tried of which nothing could be sent (1): what
+#          browsers do when a connection is closed before they have used it
 sub start {
     my ($class, $instance, %o) = @_;
-    my $self = bless {clients => 16, port => $instance->httpd->port, %o,
+    my $self = bless {clients => 16, port => $instance->httpd->port, again => 1, %o,
         dir => File::Temp->newdir('omakase-load-XXXXXX', TMPDIR => 1), owner => $$}, $class;
     $self->{from} //= sub {
         my ($client, $n) = @_;
@@ -105,9 +107,12 @@ sub _client {
     my $socket;
     for (my $n = 0; !$stop && (!defined $self->{hits} || $n < $self->{hits}); $n++) {
         my $target = ref $self->{target} ? $self->{target}->($client, $n) : $self->{target};
-        $socket = undef if !$self->{keep};
-        $socket //= $self->_connect($client, $n);
-        my ($sent, $status, $body) = $socket ? $self->_request($socket, $target) : (0, 0, '');
+        my ($sent, $status, $body) = (0, 0, '');
+        for (my $try = 0; !$sent && $try < $self->{again}; $try++) {
+            $socket = undef if !$self->{keep} || $try;
+            $socket //= $self->_connect($client, $n);
+            ($sent, $status, $body) = $self->_request($socket, $target) if $socket;
+        }
         $socket = undef if !$status;
         $body =~ s/([^ -~]|\\)/sprintf '\\x%02x', ord $1/ge;
         syswrite $out, join("\t", $client, $n, $sent, $status, $target, $body) . "\n";

@@ -49,7 +49,9 @@ sub configure {
     _write($self->root . '/etc/httpd/60-sites.conf', join '', map {
         my ($login, $domain, $tree) = @$_{qw(login domain tree)};
         qq{<VirtualHost *:*>\nUse OmakaseSite www.$domain $domain "$tree" "$tree/web"\n}
-            . qq{Use OmakaseSSI "$tree"\nUse OmakaseCounter $login\n</VirtualHost>\n}
+            . qq{Use OmakaseSSI "$tree"\nUse OmakaseCounter $login\n}
+            . '<IfFile "' . $self->root . qq{/etc/php/pools/$login.conf">\n}
+            . 'Use OmakasePHP "' . $self->root . qq{/run/php/$login.sock"\n</IfFile>\n</VirtualHost>\n}
     } @{$i->{sites}});
     return;
 }

@@ -1,0 +1,228 @@
+#!/usr/bin/perl
+# omakase with the real httpd and php-fpm: from nothing to a page, and what
+# happens to wrong declarations, hand edits, hostile names and links.
+use v5.30;
+use warnings;
+use Test::More;
+use Omakase::Provision;
+
+my $n = Omakase::Provision->new;
+my ($a, $b, $c) = map { $n->login } 1 .. 3;
+my ($code, $out, $err);
+
+sub ok_run {
+    my ($name, @args) = @_;
+    ($code, $out, $err) = $n->omakase(@args);
+    is($code, 0, $name) or diag("$out$err");
+    return;
+}
+
+# --- from nothing to a page -----------------------------------------------------
+ok_run('customer add', 'customer', 'add', $a, '--domain', 'one.localhost');
+($code, $out) = $n->omakase('plan', '--exit-code');
+is($code, 2, 'plan --exit-code: 2 for changes');
+like($out, qr/^\+ $a +new customer: one\.localhost$/m, 'plan tells the new customer');
+ok(!-e $n->root . "/srv/omakase/$a" && !defined getpwnam $a, 'a plan makes nothing');
+ok_run('apply', 'apply');
+ok_run('start', 'start');
+like($out, qr/php-fpm runs.*httpd runs/s, 'both daemons run');
+SKIP: {
+    skip 'users are made by root alone', 2 if $>;
+    my @pw = getpwnam $a;
+    ok($pw[2] >= 20000 && $pw[2] <= 29999, "P19: the user's uid is in the range");
+    like($pw[8], qr/nologin/, 'P19: no shell');
+}
+$n->put("srv/omakase/$a/web/a.html", "<p>eins</p>\n");
+for my $host (qw(www.one.localhost one.localhost)) {
+    is($n->get($host, '/a.html')->{content}, "<p>eins</p>\n", "P1: $host");
+}
+$n->put("srv/omakase/$a/web/s.shtml", qq{<!--#echo var="DOCUMENT_URI" -->\n});
+is($n->get('www.one.localhost', '/s.shtml')->{content}, "/s.shtml\n", 'P11: SSI');
+SKIP: {
+    skip 'mod_php_pool is not built', 2 if !-e $n->{layout}{modules} . '/mod_php_pool.so';
+    $n->put("srv/omakase/$a/web/u.php", '<?= posix_geteuid() ?>');
+    is($n->get('www.one.localhost', '/u.php')->{content}, $> ? $> : (getpwnam $a)[2],
+        "P38: PHP, under the customer's user");
+    $n->customers_d("$a.conf", $n->slurp("etc/omakase/customers.d/$a.conf") . "php = off\n");
+    ok_run('php = off', 'apply');
+    isnt($n->get('www.one.localhost', '/u.php')->{status}, 200, 'no PHP any more');
+    $n->customers_d("$a.conf", $n->slurp("etc/omakase/customers.d/$a.conf") =~ s/php = off\n//r);
+    ok_run('and on again', 'apply');
+}
+is(($n->omakase('plan', '--exit-code'))[0], 0, 'a second plan: 0, nothing to do');
+is(($n->omakase('plan'))[1], '', 'and it is empty');
+($code, $out) = $n->omakase('apply');
+like($out, qr/nothing to do; generation \d+ holds/, 'a second apply makes no generation');
+is(($n->omakase('status'))[0], 0, 'status: all is as applied');
+
+# --- a second one, and a docroot --------------------------------------------------
+ok_run('another', 'customer', 'add', $b, '--domain', '日本語.localhost', '--docroot', 'web/sub');
+like($n->slurp("etc/omakase/customers.d/$b.conf"), qr/"xn--wgv71a119e\.localhost"/, 'a Japanese domain becomes punycode');
+ok_run('is applied', 'apply');
+like($err, qr/reloading httpd/, 'httpd is reloaded');
+$n->put("srv/omakase/$b/web/sub/a.html", "<p>zwei</p>\n");
+is($n->get('www.xn--wgv71a119e.localhost', '/a.html')->{content}, "<p>zwei</p>\n", 'its docroot');
+is($n->get('one.localhost', '/a.html')->{content}, "<p>eins</p>\n", 'the first one is as it was');
+
+# --- hostile names ----------------------------------------------------------------
+my @hostile = (
+    ['../x', 'a.localhost', 65, qr/is no login/], ['root', 'a.localhost', 77, qr/that the system uses/],
+    ['x' x 200, 'a.localhost', 65, qr/200 bytes/], ["ab\ncd", 'a.localhost', 65, qr/'ab\?cd' is no login/],
+    ['', 'a.localhost', 65, qr/0 bytes/], ['abcd', "a.localhost\nListen 1", 65, qr/control character/],
+    ['abcd', '../../etc', 65, qr/no domain/], ['abcd', 'www.a.localhost', 65, qr/without www/],
+    ['abcd', 'one.localhost', 77, qr/belongs to customer $a/],
+    ['abcd', '日本語.localhost', 77, qr/belongs to customer $b/],
+    [substr($a, 0, 4) . '-' . substr($a, 4), 'a.localhost', 77, qr/databases would have the names/],
+);
+for (@hostile) {
+    my ($login, $domain, $want, $says) = @$_;
+    ($code, $out, $err) = $n->omakase('customer', 'add', $login, '--domain', $domain);
+    my $name = ($login =~ s/\n/\\n/r) . " $domain";
+    is($code, $want, 'refused: ' . substr $name =~ s/\n/\\n/r, 0, 40);
+    like($err, $says, 'with a message');
+}
+is(($n->omakase('plan', '--exit-code'))[0], 0, 'and nothing of it is left');
+
+# --- a wrong file holds its customer and nobody else --------------------------------
+my $old = $n->slurp("etc/omakase/customers.d/$a.conf");
+$n->customers_d("$a.conf", $old . "phpp = off\n");
+$n->customers_d("$c.conf", "domain \"three.localhost\" {}\n");
+($code, $out, $err) = $n->omakase('apply');
+is($code, 3, 'apply: 3, applied but somebody is held');
+like($err, qr{$a is held as last applied: \S+/$a\.conf:3: no such option 'phpp'}, 'with file and line');
+$n->put("srv/omakase/$c/web/a.html", "<p>drei</p>\n");
+is($n->get('three.localhost', '/a.html')->{content}, "<p>drei</p>\n", 'the other one is applied');
+is($n->get('one.localhost', '/a.html')->{content}, "<p>eins</p>\n", 'the held one serves on');
+is(($n->omakase('plan', '--exit-code'))[0], 1, 'plan --exit-code: 1 for an error');
+$n->customers_d("$a.conf", $old);
+is(($n->omakase('plan', '--exit-code'))[0], 0, 'mended');
+
+# --- a broken include: by the checker's message, and by halving ----------------------
+for (["<Directory \"/x\">\n", qr{$a\.httpd\.conf:1: .*<Directory> was not closed}, 'an open <Directory>'],
+    ["# one\nNonsense on\n", qr{$a\.httpd\.conf:2: .*Invalid command 'Nonsense'}, 'no directive'],
+    ["CustomLog \"/\" combined\n", qr{$a\.httpd\.conf: .*Unable to open logs}, 'a log that is a directory, which -t passes'],
+    ["ServerName one.localhost\n</VirtualHost>\n<VirtualHost *:*>\n", qr{$a\.httpd\.conf}, 'another virtual host']) {
+    my ($text, $says, $name) = @$_;
+    my $before = ($n->omakase('generations'))[1];
+    $n->customers_d("$a.httpd.conf", $text);
+    ($code, $out, $err) = $n->omakase('apply');
+    is($code, 3, "$name: held");
+    like($err, $says, "$name: named");
+    is(($n->omakase('generations'))[1], $before, "$name: no generation for it");
+    is($n->get("$_.localhost", '/a.html')->{status}, 200, "$name: $_ serves") for qw(one three);
+}
+$n->customers_d("$a.httpd.conf", "Header set X-Own yes\n");
+ok_run('a good one', 'apply');
+is($n->get('one.localhost', '/a.html')->{headers}{'x-own'}, 'yes', 'is applied');
+is($n->get('three.localhost', '/a.html')->{headers}{'x-own'}, undef, "to nobody else's site");
+ok_run('rollback', 'rollback');
+is($n->get('one.localhost', '/a.html')->{headers}{'x-own'}, undef, 'takes it back');
+like(($n->omakase('plan'))[1], qr/^~ $a +$a\.httpd\.conf new\n +\+ Header set X-Own yes$/m, 'and plan tells the difference');
+is(($n->omakase('rollback', '999'))[0], 1, 'no such generation');
+ok_run('forward again', 'apply');
+
+# --- the node's own mistakes ----------------------------------------------------------
+my $generation = ($n->omakase('generations'))[1];
+$n->conf("nonsense = 1\n");
+($code, $out, $err) = $n->omakase('apply');
+is($code, 1, 'a wrong omakase.conf: nothing is applied');
+like($err, qr{omakase\.conf:\d+: no such option 'nonsense'}, 'with file and line');
+$n->conf('');
+my $httpd_conf = $n->slurp('confd/httpd/httpd.conf');
+$n->put('confd/httpd/httpd.conf', $httpd_conf . "Nonsense on\n");
+($code, $out, $err) = $n->omakase('apply');
+is($code, 1, 'a wrong conf.d: nothing is applied');
+like($err, qr{confd/httpd/httpd\.conf:\d+: .*Nonsense}, 'with file and line');
+$n->put('confd/httpd/httpd.conf', $httpd_conf);
+is(($n->omakase('generations'))[1], $generation, 'no generation of either');
+is($n->get('one.localhost', '/a.html')->{status}, 200, 'all serve on');
+
+# --- drift ------------------------------------------------------------------------------
+my $current = $n->root . '/var/lib/omakase/current';
+my %drift = (
+    'a hand edit' => [sub { system "echo '# x' >>$current/httpd/$a.conf" }, qr{httpd/$a\.conf: changed by hand}],
+    'a lost file' => [sub { unlink "$current/httpd/$a.conf" }, qr{httpd/$a\.conf: missing}],
+    'a stranger' => [sub { system "touch $current/httpd/x.conf" }, qr{httpd/x\.conf: put there by hand}],
+    'a missing directory' => [sub { rmdir $n->root . "/srv/omakase/$a/tmp" }, qr{$a: .*tmp}],
+    'a wrong mode' => [sub { chmod 0777, $n->root . "/srv/omakase/$a/log" }, qr{$a: .*log}],
+    'a wrong owner' => [sub { chown 33, 33, $n->root . "/srv/omakase/$a/web" }, qr{$a: .*web}],
+);
+for my $kind (sort keys %drift) {
+    my ($make, $says) = @{$drift{$kind}};
+    SKIP: {
+        skip 'as root only', 4 if $> && $kind =~ /owner/;
+        $make->();
+        ($code, $out, $err) = $n->omakase('status');
+        is($code, 2, "status: $kind");
+        like($out, $says, "$kind is named");
+        ok_run("$kind: apply repairs", 'apply');
+        is(($n->omakase('status'))[0], 0, "$kind: repaired") or diag(($n->omakase('status'))[1]);
+    }
+}
+
+# --- links in the tree gain nothing -------------------------------------------------------
+SKIP: {
+    skip 'as root only', 3 if $>;
+    my $tree = $n->root . "/srv/omakase/$a";
+    my ($mode, $uid) = (stat '/etc')[2, 4];
+    system "mv $tree/web $tree/was && ln -s /etc $tree/web";
+    ($code, $out, $err) = $n->omakase('apply');
+    is($code, 3, 'web -> /etc: the customer is held');
+    is(join(' ', (stat '/etc')[2, 4]), "$mode $uid", '/etc is as it was');
+    is($n->get('one.localhost', '/passwd')->{status}, 403, 'and not served');
+    system "rm $tree/web && mv $tree/was $tree/web";
+    ok_run('mended', 'apply');
+}
+
+# --- passwords ---------------------------------------------------------------------------
+($code, $out, $err) = $n->omakase('passwd', $a);
+is($code, 0, 'passwd without one on stdin makes one');
+my $password = $out =~ s/\n\z//r;
+like($password, qr/\A[a-zA-Z2-9]{16}\z/, 'and prints it, once');
+my $secret = $n->slurp("var/lib/omakase/secrets/$a");
+like($secret, qr/\Acrypt \$y\$\S+\nmysql \*[0-9A-F]{40}\n\z/, 'kept as hashes');
+is((stat $n->root . "/var/lib/omakase/secrets/$a")[2] & 07777, 0600, 'for root alone');
+my $everything = join '', map { my @r = $n->omakase('--json', @$_); "$r[1]$r[2]" }
+    ['plan'], ['status'], ['apply'], ['generations'], ['customer', 'show', $a], ['customer', 'list'];
+unlike($everything, qr/\Q$password\E|\$y\$|\*[0-9A-F]{40}/, 'no secret in --json');
+is(system("grep -rqF '$password' " . $n->root), 256, 'and in no file of the node');
+
+# --- suspended; no longer declared ----------------------------------------------------------
+$n->customers_d("$c.conf", "domain \"three.localhost\" {}\nsuspended = true\n");
+ok_run('suspended', 'apply');
+is($n->get('three.localhost', '/a.html')->{status}, 503, 'a suspended customer answers 503');
+unlink $n->root . "/etc/omakase/customers.d/$c.conf";
+like(($n->omakase('plan'))[1], qr/^- $c +no longer declared/m, 'plan tells who is gone');
+ok_run('gone', 'apply');
+is($n->get('three.localhost', '/a.html')->{status}, 404, 'its names are nobody\'s');
+ok(-e $n->root . "/srv/omakase/$c/web/a.html", 'its files stay');
+
+# --- files changed by program keep their comments ---------------------------------------------
+$n->customers_d("$b.conf", $n->slurp("etc/omakase/customers.d/$b.conf") . "# last words\n");
+ok_run('domain add', 'domain', 'add', $b, 'more.localhost', '--docroot', 'web/more');
+ok_run('suspend', 'customer', 'suspend', $b);
+ok_run('resume', 'customer', 'resume', $b);
+ok_run('rename-domain', 'customer', 'rename-domain', $b, 'more.localhost', 'most.localhost');
+ok_run('mail add', 'mail', 'add', $b, 'info', 'quota=10M');
+is(($n->omakase('mail', 'add', $b, '../x'))[0], 65, 'no hostile mailbox');
+is(($n->omakase('domain', 'add', $b, 'one.localhost'))[0], 77, "nor another's domain");
+like($n->slurp("etc/omakase/customers.d/$b.conf"), qr/# last words\ndomain "most\.localhost" \{ docroot = "web\/more" \}\nsuspended = false\n\z/, 'the file');
+like($n->slurp("etc/omakase/customers.d/$b.mail"), qr/^info quota=10M$/m, 'the mail file');
+ok_run('they are applied', 'apply');
+$n->put("srv/omakase/$b/web/more/a.html", "mehr\n");
+is($n->get('most.localhost', '/a.html')->{content}, "mehr\n", 'and served');
+ok_run('domain remove', 'domain', 'remove', $b, 'most.localhost');
+ok_run('mail remove', 'mail', 'remove', $b, 'info');
+
+# --- two at once; usage -------------------------------------------------------------------------
+$n->customers_d("$a.httpd.conf", "Header set X-Own again\n");
+my @two = map { $n->begin('apply') } 1, 2;
+my @codes = map { ($n->finish($_))[0] } @two;
+is("@codes", '0 0', 'two applies at once both end well');
+is($n->get('one.localhost', '/a.html')->{headers}{'x-own'}, 'again', 'and it is applied');
+is(($n->omakase('frobnicate'))[0], 64, 'no such command: 64');
+is(($n->omakase('customer', 'show', 'nobody-here'))[0], 67, 'no such customer: 67');
+like(($n->omakase('apply', '--help'))[1], qr/usage: omakase .*apply.*--dry-run/s, '--help of a command');
+ok_run('stop', 'stop');
+like($out, qr/httpd stopped\nphp-fpm stopped/, 'both end by themselves');
+done_testing;

@@ -5,6 +5,7 @@
 #include "customer.h"
 #include "err.h"
 #include "node.h"
+#include "phpmyadmin.h"
 
 #include <apr_strings.h>
 #include <string.h>
@@ -64,7 +65,7 @@ static int files(struct omk_files *f, const struct omk_model *m,
             rc = add_pool(f, m, c, pool, err);
         }
     }
-    return rc;
+    return rc ? rc : omk_phpmyadmin_pool(f, m, err);
 }
 
 static int entry_text(apr_pool_t *p, const struct omk_model *m, const char *dir,

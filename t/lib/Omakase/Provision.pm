@@ -7,7 +7,8 @@ package Omakase::Provision;
 #   my ($code, $out, $err) = $n->omakase('customer', 'add', $login, '--domain', 'a.localhost');
 #   $n->get('www.a.localhost', '/')          # as of Omakase::Client
 #
-# The Unix users that it makes have random logins and go with it.
+# Without MariaDB and phpMyAdmin, which t/e2e/bootstrap.t has. The Unix users
+# that it makes have random logins and go with it.
 
 use v5.30;
 use warnings;
@@ -54,8 +55,9 @@ sub conf {
     $self->put('etc/omakase/omakase.conf', <<"END" . $more);
 host = "localhost"
 httpd { listen = {"127.0.0.1:$self->{port}"} }
-mysql { socket = "$self->{root}/run/omakase/mysqld.sock" }
 paths {
+    mariadbd = ""
+    phpmyadmin = ""
     confd = "$self->{root}/confd"
     share = "$l{share}"
     lib = "$l{lib}"

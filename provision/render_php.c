@@ -37,6 +37,7 @@ static int add_pool(struct omk_files *f, const struct omk_model *m,
         "SLOW", apr_psprintf(f->p, "%u", n->php_time_s < 10 ? n->php_time_s : 10),
         "MEMORY", megabytes(f->p, n->php_memory),
         "TIMEZONE", n->timezone,
+        "MYSQL_SOCKET", n->mysql_socket,
         NULL,
     };
     int rc = omk_template(f->p, "conf.d/php/pool.conf", pool, names, &text,

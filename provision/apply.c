@@ -71,7 +71,7 @@ static int look_at(struct work *w, const struct omk_daemon *d,
 
     *output = "";
     if (!d->wanted(w->node, &why) || !is_affected(w, d)
-        || (d == &omk_daemon_php && w->lacks_users)) {
+        || !d->check || (d == &omk_daemon_php && w->lacks_users)) {
         return OMK_OK;
     }
     rc = d->check(w->p, w->node, w->dir, output, err);
@@ -326,6 +326,12 @@ static int reload_daemons(struct work *w, const struct omk_files *files,
             }
             else {
                 say(w, "%s does not run: omakase start", (*d)->name);
+            }
+        }
+        else if (!(*d)->reload_signal) {
+            if (w->files && is_affected(w, *d)) {
+                say(w, "%s has a new configuration from its next start on",
+                    (*d)->name);
             }
         }
         else if ((*d)->probe(w->p, w->node, runs, NULL) != OMK_OK

@@ -48,6 +48,7 @@ struct omk_command {
     int (*run)(struct omk_cmd *c); /* an exit code */
 };
 
+extern const struct omk_command omk_commands_account[];
 extern const struct omk_command omk_commands_apply[];
 extern const struct omk_command omk_commands_customer[];
 extern const struct omk_command omk_commands_edit[];

@@ -54,8 +54,12 @@ static int start(struct omk_cmd *c)
     if (rc == OMK_OK) {
         rc = omk_generation_current(c->node, &current, &err);
     }
-    for (size_t i = 0; rc == OMK_OK && omk_services[i]; i++) {
-        const struct omk_daemon *d = omk_services[i];
+    if (rc == OMK_OK && !current) {
+        rc = omk_fail(&err, OMK_EBUSY, "start",
+                      "nothing is applied yet: omakase apply");
+    }
+    for (size_t i = 0; rc == OMK_OK && omk_daemons[i]; i++) {
+        const struct omk_daemon *d = omk_daemons[i];
         const char *why;
         int started;
 
@@ -67,10 +71,7 @@ static int start(struct omk_cmd *c)
                           why);
             continue;
         }
-        started = !current && !d->standing
-                      ? omk_fail(&err, OMK_EBUSY, d->name,
-                                 "nothing is applied yet: omakase apply")
-                      : omk_daemon_start(c->p, c->node, d, &err);
+        started = omk_daemon_start(c->p, c->node, d, &err);
         if (started != OMK_OK) {
             (void)omk_cmd_error(&err); /* the others are not held up by it */
             code = OMK_EX_UNAVAILABLE;
@@ -96,11 +97,11 @@ static int stop(struct omk_cmd *c)
     int code = names_are_known(c);
     size_t count = 0;
 
-    while (omk_services[count]) {
+    while (omk_daemons[count]) {
         count++;
     }
     for (size_t i = count; code == OMK_EX_OK && i-- > 0; ) {
-        const struct omk_daemon *d = omk_services[i];
+        const struct omk_daemon *d = omk_daemons[i];
         const char *why;
         bool forced;
 
@@ -149,7 +150,7 @@ static void drifted(void *ctx, const char *what)
 static void daemon_states(struct omk_cmd *c, const struct omk_plan *plan,
                           json_t *out)
 {
-    for (const struct omk_daemon *const *d = omk_services; *d; d++) {
+    for (const struct omk_daemon *const *d = omk_daemons; *d; d++) {
         pid_t pid;
         enum omk_daemon_state s =
             omk_status_daemon(c->p, c->node, plan, *d, &pid);

@@ -2,7 +2,6 @@
 
 #include "conf.h"
 #include "err.h"
-#include "file.h"
 #include "node.h"
 #include "num.h"
 #include "probe.h"
@@ -24,12 +23,6 @@
 #define RELOAD_S 30 /* process_control_timeout of conf.d/php/php-fpm.conf */
 
 const struct omk_daemon *const omk_daemons[] = {
-    &omk_daemon_php,
-    &omk_daemon_httpd,
-    NULL,
-};
-
-const struct omk_daemon *const omk_services[] = {
     &omk_daemon_mariadb,
     &omk_daemon_php,
     &omk_daemon_httpd,
@@ -38,7 +31,7 @@ const struct omk_daemon *const omk_services[] = {
 
 const struct omk_daemon *omk_daemon_find(const char *name)
 {
-    for (const struct omk_daemon *const *d = omk_services; *d; d++) {
+    for (const struct omk_daemon *const *d = omk_daemons; *d; d++) {
         if (!strcmp((*d)->name, name)) {
             return *d;
         }
@@ -136,7 +129,11 @@ static int family_of(apr_pool_t *p, const struct omk_node *n,
     }
     out->program = apr_pstrdup(p, program);
     free(program);
+    /* After a boot the number may be of another's daemon, which lives. */
     out->session = noted_pid(p, n, d);
+    if (omk_is_alive(out->session) && !has_path(out->session, n->state_dir)) {
+        out->session = 0;
+    }
     out->file = n->state_dir;
     for (size_t i = 1; argv[i]; i++) {
         const char *at = strstr(argv[i], n->state_dir);
@@ -220,19 +217,6 @@ static size_t size_of(const char *path)
     return size > 0 ? (size_t)size : 0;
 }
 
-static int note_pid(apr_pool_t *p, const struct omk_node *n,
-                    const struct omk_daemon *d, pid_t pid, struct omk_err *err)
-{
-    const char *text = apr_psprintf(p, "%ld\n", (long)pid);
-    int rc = omk_file_write(apr_pstrcat(p, n->run_dir, "/", d->pid_file, NULL),
-                            text, strlen(text), 0644, err);
-
-    if (rc) {
-        (void)omk_end(pid, d->stop_s);
-    }
-    return rc;
-}
-
 int omk_daemon_start(apr_pool_t *p, const struct omk_node *n,
                      const struct omk_daemon *d, struct omk_err *err)
 {
@@ -256,9 +240,6 @@ int omk_daemon_start(apr_pool_t *p, const struct omk_node *n,
     rc = d->prepare ? d->prepare(p, n, err) : OMK_OK;
     if (rc == OMK_OK) {
         rc = omk_start(d->command(p, n, current), log, false, &pid, err);
-    }
-    if (rc == OMK_OK && d->no_pid) {
-        rc = note_pid(p, n, d, pid, err);
     }
     if (rc) {
         return rc;

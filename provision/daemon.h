@@ -1,7 +1,6 @@
 /* The daemons: checked, tried, started, stopped, reloaded and asked. Each is a
  * struct with functions; a new one is a file daemon_NAME.c and a line in
- * daemon.c. Those that a generation configures are omk_daemons; MariaDB, which
- * an apply needs running already, is a service without one. */
+ * daemon.c. */
 #ifndef OMK_DAEMON_H
 #define OMK_DAEMON_H
 
@@ -17,21 +16,19 @@ struct omk_node;
 struct omk_daemon {
     const char *name; /* as in fingerprints */
     const char *pid_file, *log; /* below run_dir; below log_dir */
-    int reload_signal;
+    int reload_signal; /* 0: it knows no reload and has no fingerprint */
     unsigned stop_s; /* how long it may take to end */
-    bool standing;   /* runs without a generation; has no check, no reload */
-    bool no_pid;     /* its pid file is written here, not by the daemon */
 
     /* Whether this node has the daemon; if not, *why says so. */
     bool (*wanted)(const struct omk_node *n, const char **why);
-    /* Makes what it needs to start; NULL where that is nothing. */
+    /* What must be there before its start; NULL: nothing. */
     int (*prepare)(apr_pool_t *p, const struct omk_node *n,
                    struct omk_err *err);
     /* Program and arguments to run the generation in dir. */
     const char *const *(*command)(apr_pool_t *p, const struct omk_node *n,
                                   const char *dir);
     /* The daemon's own checker on a generation: OMK_EINVAL, and what it says
-     * in *output. */
+     * in *output. NULL where there is none. */
     int (*check)(apr_pool_t *p, const struct omk_node *n, const char *dir,
                  const char **output, struct omk_err *err);
     /* Starts it beside the running one and ends it again, likewise; NULL where
@@ -39,8 +36,7 @@ struct omk_daemon {
     int (*trial)(apr_pool_t *p, const struct omk_node *n, const char *dir,
                  const char *fingerprint, const char **output,
                  struct omk_err *err);
-    /* The fingerprint of what runs, "" for a standing one. OMK_EBUSY: nobody
-     * answers. */
+    /* The fingerprint of what runs. OMK_EBUSY: nobody answers. */
     int (*probe)(apr_pool_t *p, const struct omk_node *n,
                  char out[OMK_SHA1_HEX + 1], struct omk_err *err);
 };
@@ -48,9 +44,8 @@ struct omk_daemon {
 extern const struct omk_daemon omk_daemon_httpd, omk_daemon_mariadb,
     omk_daemon_php;
 
-/* In the order of starting; NULL at the end. The second has all. */
+/* In the order of starting; NULL at the end. */
 extern const struct omk_daemon *const omk_daemons[];
-extern const struct omk_daemon *const omk_services[];
 
 const struct omk_daemon *omk_daemon_find(const char *name);
 

@@ -1,194 +1,114 @@
-/* MariaDB, where the node has one of its own: its socket is then in run_dir. On
- * a machine whose MariaDB is the distribution's, that one is left to its init
- * system. It is configured by conf.d/mariadb alone, read when it starts. */
+/* MariaDB, where this node has one of its own: its socket lies in the run
+ * directory. It knows no reload; a changed my.cnf holds from the next start. */
 #include "daemon.h"
 
-#include "conf.h"
-#include "database.h"
 #include "err.h"
-#include "file.h"
 #include "node.h"
-#include "probe.h"
 #include "run.h"
 
 #include <apr_strings.h>
 #include <errno.h>
 #include <pwd.h>
-#include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#define INIT_S 300
-#define USER "mysql" /* of the distribution's package */
+#define INIT_S 120
 
 static bool wanted(const struct omk_node *n, const char **why)
 {
-    size_t len = strlen(n->run_dir);
-
-    if (!*n->mariadbd || access(n->mariadbd, X_OK) != 0) {
-        *why = *n->mariadbd ? "paths { mariadbd }: there is no such program"
-                            : "paths { mariadbd } is empty: no databases";
+    if (strncmp(n->mysql_socket, n->run_dir, strlen(n->run_dir)) != 0) {
+        *why = "mysql { socket }: it is another's to start";
         return false;
     }
-    *why = "mysql { socket } is that of the machine's own MariaDB";
-    return !strncmp(n->mysql_socket, n->run_dir, len)
-           && n->mysql_socket[len] == '/';
+    *why = "paths { mariadbd }: there is no such program";
+    return *n->mariadbd && access(n->mariadbd, X_OK) == 0;
 }
 
-static const char *conf_file(apr_pool_t *p, const struct omk_node *n)
-{
-    return apr_pstrcat(p, n->state_dir, "/mariadb.cnf", NULL);
-}
-
-static const char *data_dir(apr_pool_t *p, const struct omk_node *n)
-{
-    return apr_pstrcat(p, n->state_dir, "/mysql", NULL);
-}
-
-/* Its log is what it prints: log_dir is closed to its user. */
 static const char *const *command(apr_pool_t *p, const struct omk_node *n,
                                   const char *dir)
 {
-    const char *argv[] = {
-        n->mariadbd, apr_pstrcat(p, "--defaults-file=", conf_file(p, n), NULL),
-        "--skip-log-error", n->single_user ? NULL : "--user=" USER, NULL};
+    const char *argv[] = {n->mariadbd,
+                          apr_pstrcat(p, "--defaults-file=", dir,
+                                      "/mariadb/my.cnf", NULL),
+                          n->single_user ? NULL : "--user=mysql", NULL};
 
-    (void)dir;
     return apr_pmemdup(p, argv, sizeof argv);
 }
 
-/* --- before the start ---------------------------------------------------------- */
-
-/* For the socket: customers come in, only its user writes. */
-static int make_socket_dir(apr_pool_t *p, const struct omk_node *n,
-                           struct omk_err *err)
+/* A directory or file that mariadbd writes to. */
+static int give(const struct omk_node *n, const char *path, struct omk_err *err)
 {
-    const char *dir = apr_pstrndup(
-        p, n->mysql_socket,
-        (size_t)(strrchr(n->mysql_socket, '/') - n->mysql_socket));
-    const struct passwd *pw = n->single_user ? NULL : getpwnam(USER);
+    const struct passwd *pw = n->single_user ? NULL : getpwnam("mysql");
 
-    if (!n->single_user && !pw) {
-        return omk_fail(err, OMK_ENOENT, n->mariadbd,
-                        "there is no user '" USER "' on this machine");
+    if (n->single_user) {
+        return OMK_OK;
     }
-    if (!strcmp(dir, n->run_dir)) {
-        return n->single_user
-                   ? OMK_OK
-                   : omk_fail(err, OMK_EINVAL, n->file,
-                              "mysql { socket }: %s is root's; expected a "
-                              "directory below it",
-                              dir);
-    }
-    if ((mkdir(dir, 0755) != 0 && errno != EEXIST)
-        || (pw && lchown(dir, pw->pw_uid, pw->pw_gid) != 0)) {
-        return omk_fail(err, OMK_EIO, dir, "%s", strerror(errno));
-    }
-    return OMK_OK;
+    return !pw || lchown(path, pw->pw_uid, pw->pw_gid) != 0
+               ? omk_fail(err, OMK_EDENIED, path, "cannot be given to mysql: %s",
+                          pw ? strerror(errno) : "there is no such user")
+               : OMK_OK;
 }
 
-static int make_data(apr_pool_t *p, const struct omk_node *n,
-                     struct omk_err *err)
+static int prepare(apr_pool_t *p, const struct omk_node *n, struct omk_err *err)
 {
-    const char *argv[] = {apr_pstrcat(p, n->libexec, "/mariadb-init", NULL),
-                          data_dir(p, n), NULL};
+    const char *dir = apr_pstrmemdup(
+        p, n->mysql_socket,
+        (apr_size_t)(strrchr(n->mysql_socket, '/') - n->mysql_socket));
+    const char *argv[] = {
+        apr_pstrcat(p, n->libexec, "/mariadb-init", NULL),
+        apr_pstrcat(p, n->state_dir, "/mysql", NULL), NULL};
     const char *output;
     int status;
-    int rc = omk_run(p, argv, INIT_S, &status, &output, err);
+    int rc;
 
+    if (mkdir(dir, 0755) != 0 && errno != EEXIST) {
+        return omk_fail(err, OMK_EIO, dir, "mkdir: %s", strerror(errno));
+    }
+    rc = give(n, dir, err);
+    if (rc == OMK_OK) {
+        rc = omk_run(p, argv, INIT_S, &status, &output, err);
+    }
     if (rc == OMK_OK && status != 0) {
-        rc = omk_fail(err, OMK_EIO, data_dir(p, n), "mariadb-init: %.400s",
-                      output);
+        rc = omk_fail(err, OMK_EIO, argv[0], "%.400s", output);
     }
     return rc;
 }
 
-static const char *network(apr_pool_t *p, const struct omk_node *n)
-{
-    char host[64], port[8];
-
-    if (omk_probe_address(n->mysql_listen, host, port, NULL) || !*port) {
-        return "skip-networking";
-    }
-    return apr_psprintf(p, "port = %s\nbind-address = %s", port, host);
-}
-
-/* A value of two lines would break out of a comment that has its name. */
-static const char *without_comments(apr_pool_t *p, const char *text)
-{
-    const char *out = "";
-
-    while (*text) {
-        size_t len = strcspn(text, "\n");
-
-        len += text[len] == '\n';
-        if (*text != '#') {
-            out = apr_pstrcat(p, out, apr_pstrndup(p, text, len), NULL);
-        }
-        text += len;
-    }
-    return out;
-}
-
-static int write_conf(apr_pool_t *p, const struct omk_node *n,
-                      struct omk_err *err)
-{
-    const char *template = apr_pstrcat(p, n->confd, "/mariadb/my.cnf", NULL);
-    const char *names[] = {
-        "CONFD", n->confd,
-        "DATADIR", data_dir(p, n),
-        "SOCKET", n->mysql_socket,
-        "PIDFILE", apr_pstrcat(p, n->mysql_socket, ".pid", NULL),
-        "LOGFILE", apr_pstrcat(p, n->log_dir, "/mariadb.log", NULL),
-        "NETWORK", network(p, n),
-        NULL,
-    };
-    const char *text;
-    size_t len;
-    int rc = omk_conf_file(p, template, &text, &len, err);
-
-    if (rc == OMK_OK) {
-        rc = omk_template(p, template, without_comments(p, text), names, &text,
-                          err);
-    }
-    return rc ? rc
-              : omk_file_write(conf_file(p, n), text, strlen(text), 0644, err);
-}
-
-static int prepare(apr_pool_t *p, const struct omk_node *n,
-                   struct omk_err *err)
-{
-    int rc = make_socket_dir(p, n, err);
-
-    if (rc == OMK_OK) {
-        rc = make_data(p, n, err);
-    }
-    return rc ? rc : write_conf(p, n, err);
-}
-
-/* It answers when it lets its administrator in. */
+/* It listens before it answers: the greeting tells. */
 static int probe(apr_pool_t *p, const struct omk_node *n,
                  char out[OMK_SHA1_HEX + 1], struct omk_err *err)
 {
-    struct omk_db *db = NULL;
-    int rc = omk_db_open(n, &db, err);
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    struct timeval t = {.tv_sec = 5};
+    char hello[5];
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool ok = fd >= 0 && strlen(n->mysql_socket) < sizeof a.sun_path;
 
     (void)p;
-    if (rc == OMK_OK) {
-        out[0] = '\0';
-        omk_db_close(db);
+    if (ok) {
+        (void)strcpy(a.sun_path, n->mysql_socket);
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
+        ok = connect(fd, (struct sockaddr *)&a, sizeof a) == 0
+             && recv(fd, hello, sizeof hello, 0) > 0;
     }
-    return rc;
+    if (fd >= 0) {
+        close(fd);
+    }
+    out[0] = '\0';
+    return ok ? OMK_OK
+              : omk_fail(err, OMK_EBUSY, n->mysql_socket, "does not answer");
 }
 
 const struct omk_daemon omk_daemon_mariadb = {
     .name = "mariadb",
-    .pid_file = "mariadb.pid",
+    .pid_file = "mysql/mariadb.pid",
     .log = "mariadb.log",
+    .reload_signal = 0,
     .stop_s = 60,
-    .standing = true,
-    .no_pid = true,
     .wanted = wanted,
     .prepare = prepare,
     .command = command,

@@ -15,6 +15,7 @@
 static const struct omk_command *const tables[] = {
     omk_commands_customer,
     omk_commands_edit,
+    omk_commands_account,
     omk_commands_apply,
     omk_commands_node,
 };

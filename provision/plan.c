@@ -273,7 +273,7 @@ static void compare_daemons(struct omk_plan *plan)
         char runs[OMK_SHA1_HEX + 1];
         const char *why;
 
-        if (!(*d)->wanted(plan->node, &why)
+        if (!(*d)->reload_signal || !(*d)->wanted(plan->node, &why)
             || !omk_daemon_pid(plan->p, plan->node, *d)
             || (*d)->probe(plan->p, plan->node, runs, NULL)) {
             continue;

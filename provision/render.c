@@ -9,6 +9,7 @@
 
 const struct omk_renderer *const omk_renderers[] = {
     &omk_render_httpd,
+    &omk_render_mariadb,
     &omk_render_php,
     NULL,
 };
@@ -40,6 +41,10 @@ int omk_model_inputs(apr_pool_t *p, const struct omk_node *n,
         rc = omk_files_read_dir(f,
                                 apr_pstrcat(p, n->confd, "/phpmyadmin", NULL),
                                 ".conf", "source/conf.d/phpmyadmin", err);
+    }
+    if (rc == OMK_OK) {
+        rc = omk_files_read_dir(f, apr_pstrcat(p, n->confd, "/mariadb", NULL),
+                                ".cnf", "source/conf.d/mariadb", err);
     }
     if (rc == OMK_OK) {
         rc = omk_files_read_dir(f, n->httpd_d_dir, ".conf", "source/httpd.d",

@@ -37,7 +37,8 @@ struct omk_renderer {
     bool (*reads)(const char *path);
 };
 
-extern const struct omk_renderer omk_render_httpd, omk_render_php;
+extern const struct omk_renderer omk_render_httpd, omk_render_mariadb,
+    omk_render_php;
 extern const struct omk_renderer *const omk_renderers[]; /* NULL at the end */
 
 /* Reads the operator's inputs besides customers.d: conf.d and httpd.d. */

@@ -30,7 +30,8 @@ enum omk_daemon_state omk_status_daemon(apr_pool_t *p,
     if (d->probe(p, n, runs, NULL)) {
         return OMK_DAEMON_SILENT;
     }
-    return strcmp(runs, omk_fingerprint_of(p, plan->there, d->name))
+    return d->reload_signal
+                   && strcmp(runs, omk_fingerprint_of(p, plan->there, d->name))
                ? OMK_DAEMON_OTHER
                : OMK_DAEMON_RUNS;
 }

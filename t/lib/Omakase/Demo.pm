@@ -97,13 +97,16 @@ sub start {
 
 sub _bring_up {
     my ($self) = @_;
-    my %service = map { $_ => 1 } $self->_services;
-    $self->omakase('start', 'mariadb') if $service{mariadb};
     for ($self->customers) {
         $self->omakase('customer', 'add', $_->{login}, '--domain', $_->{domain})
             if !-e "$self->{root}/etc/omakase/customers.d/$_->{login}.conf";
     }
     $self->omakase('apply');
+    my %service = map { $_ => 1 } $self->_services;
+    if ($service{mariadb}) {
+        $self->omakase('start', 'mariadb');
+        $self->omakase('apply'); # databases
+    }
     $self->_write_addresses; # the passwords, before they are set
     $self->_set_passwords;
     $self->_write_sites($service{'php-fpm'} && $service{mariadb});

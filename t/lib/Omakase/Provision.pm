@@ -7,8 +7,8 @@ package Omakase::Provision;
 #   my ($code, $out, $err) = $n->omakase('customer', 'add', $login, '--domain', 'a.localhost');
 #   $n->get('www.a.localhost', '/')          # as of Omakase::Client
 #
-# Without MariaDB and phpMyAdmin, which t/e2e/bootstrap.t has. The Unix users
-# that it makes have random logins and go with it.
+# The Unix users that it makes have random logins and go with it; phpMyAdmin's
+# has a name that others use, so it is t/e2e/bootstrap.t that has it.
 
 use v5.30;
 use warnings;
@@ -29,6 +29,7 @@ sub new {
     $self->{root} = "$self->{temporary}";
     chmod 0755, $self->{root};
     $self->{port} = _free_port();
+    $self->{mysql_port} = _free_port();
     make_path("$self->{root}/etc/omakase/customers.d");
     # A conf.d of its own, to be changed.
     system('cp', '-r', $self->{layout}{confd}, "$self->{root}/confd") == 0 or croak 'cp';
@@ -55,8 +56,8 @@ sub conf {
     $self->put('etc/omakase/omakase.conf', <<"END" . $more);
 host = "localhost"
 httpd { listen = {"127.0.0.1:$self->{port}"} }
+mysql { listen = "127.0.0.1:$self->{mysql_port}" }
 paths {
-    mariadbd = ""
     phpmyadmin = ""
     confd = "$self->{root}/confd"
     share = "$l{share}"

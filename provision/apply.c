@@ -473,6 +473,10 @@ static int apply_locked(struct work *w, struct omk_apply_result *out,
     out->plan = w->plan;
     out->generation = w->plan->current;
     if (w->plan->changes->nelts && !w->o->dry_run) {
+        rc = omk_host_make_node(w->host, err);
+        if (rc) {
+            return rc;
+        }
         make_hosts(w);
     }
     w->lacks_users = w->o->dry_run && omk_host_lacks_users(w->host, w->plan);

@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The daemons that a command line names; all without a name. */
 static bool is_meant(const struct omk_cmd *c, const struct omk_daemon *d)
@@ -41,9 +42,14 @@ static int start(struct omk_cmd *c)
     unsigned current = 0;
     int code = names_are_known(c);
     int rc = code ? 0 : omk_state_make(c->node, &err);
+    int lock = -1;
 
     if (code) {
         return code;
+    }
+    /* Two at once would start everything twice. */
+    if (rc == OMK_OK) {
+        rc = omk_lock(c->node, NULL, NULL, &lock, &err);
     }
     if (rc == OMK_OK) {
         rc = omk_generation_current(c->node, &current, &err);
@@ -55,6 +61,7 @@ static int start(struct omk_cmd *c)
     for (size_t i = 0; rc == OMK_OK && omk_daemons[i]; i++) {
         const struct omk_daemon *d = omk_daemons[i];
         const char *why;
+        int started;
 
         if (!is_meant(c, d)) {
             continue;
@@ -64,17 +71,24 @@ static int start(struct omk_cmd *c)
                           why);
             continue;
         }
-        rc = omk_daemon_start(c->p, c->node, d, &err);
-        if (rc == OMK_OK && !c->json) {
+        started = omk_daemon_start(c->p, c->node, d, &err);
+        if (started != OMK_OK) {
+            (void)omk_cmd_error(&err); /* the others are not held up by it */
+            code = OMK_EX_UNAVAILABLE;
+        }
+        else if (!c->json) {
             (void)printf("%s runs, pid %ld\n", d->name,
                          (long)omk_daemon_pid(c->p, c->node, d));
         }
+    }
+    if (lock >= 0) {
+        close(lock);
     }
     if (rc) {
         (void)omk_cmd_error(&err);
         return OMK_EX_UNAVAILABLE;
     }
-    return OMK_EX_OK;
+    return code;
 }
 
 static int stop(struct omk_cmd *c)
@@ -88,9 +102,11 @@ static int stop(struct omk_cmd *c)
     }
     for (size_t i = count; code == OMK_EX_OK && i-- > 0;) {
         const struct omk_daemon *d = omk_daemons[i];
+        const char *why;
         bool forced;
 
-        if (!is_meant(c, d) || !omk_daemon_pid(c->p, c->node, d)) {
+        if (!is_meant(c, d) || !d->wanted(c->node, &why)
+            || !omk_daemon_is_there(c->p, c->node, d)) {
             continue;
         }
         if (omk_daemon_stop(c->p, c->node, d, &forced, &err)) {

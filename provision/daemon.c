@@ -8,6 +8,7 @@
 #include "run.h"
 
 #include <apr_strings.h>
+#include <dirent.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -38,9 +39,9 @@ const struct omk_daemon *omk_daemon_find(const char *name)
     return NULL;
 }
 
-/* A pid file of a past boot, or of another program that has the number now,
- * does not count: the command line must name this node's state. */
-static bool is_ours(const struct omk_node *n, pid_t pid)
+/* Whether the command line of the process has the path: from its start on,
+ * since another root's paths end with what this root's begin with. */
+static bool has_path(pid_t pid, const char *wanted)
 {
     char path[64], line[8192];
     size_t len;
@@ -53,12 +54,19 @@ static bool is_ours(const struct omk_node *n, pid_t pid)
     }
     len = fread(line, 1, sizeof line, f);
     (void)fclose(f);
-    return memmem(line, len, n->state_dir, strlen(n->state_dir)) != NULL
-           && omk_is_alive(pid);
+    for (const char *at = line, *end = line + len;
+         (at = memmem(at, (size_t)(end - at), wanted, strlen(wanted))); at++) {
+        /* An argument, --option=PATH, or php-fpm's "(PATH)". */
+        if (at == line || memchr("\0=(", at[-1], 3)) {
+            return true;
+        }
+    }
+    return false;
 }
 
-pid_t omk_daemon_pid(apr_pool_t *p, const struct omk_node *n,
-                     const struct omk_daemon *d)
+/* What the pid file says, or 0. */
+static pid_t noted_pid(apr_pool_t *p, const struct omk_node *n,
+                       const struct omk_daemon *d)
 {
     const char *path = apr_pstrcat(p, n->run_dir, "/", d->pid_file, NULL);
     const char *text;
@@ -69,7 +77,112 @@ pid_t omk_daemon_pid(apr_pool_t *p, const struct omk_node *n,
         || omk_num_u64(text, strcspn(text, " \n"), 2, 1 << 30, &pid)) {
         return 0;
     }
-    return is_ours(n, (pid_t)pid) ? (pid_t)pid : 0;
+    return (pid_t)pid;
+}
+
+/* A pid file of a past boot, or of another program that has the number now,
+ * does not count: the command line must name this node's state. */
+pid_t omk_daemon_pid(apr_pool_t *p, const struct omk_node *n,
+                     const struct omk_daemon *d)
+{
+    pid_t pid = noted_pid(p, n, d);
+
+    return pid && has_path(pid, n->state_dir) && omk_is_alive(pid) ? pid : 0;
+}
+
+/* --- what a killed one leaves behind ---------------------------------------- */
+
+/* A process belongs to the daemon when it runs its program and either its
+ * command line has the file that `command` names, or it is of the session that
+ * the noted pid began: pools of php-fpm have nothing else. */
+struct family {
+    const char *program, *file;
+    pid_t session;
+};
+
+static bool belongs(const struct family *f, pid_t pid)
+{
+    char link[64], exe[4096];
+    ssize_t len;
+
+    (void)snprintf(link, sizeof link, "/proc/%ld/exe", (long)pid);
+    len = readlink(link, exe, sizeof exe - 1);
+    if (len < 0) {
+        return false;
+    }
+    exe[len] = '\0';
+    return !strcmp(exe, f->program)
+           && ((f->session && getsid(pid) == f->session)
+               || has_path(pid, f->file))
+           && omk_is_alive(pid);
+}
+
+static int family_of(apr_pool_t *p, const struct omk_node *n,
+                     const struct omk_daemon *d, struct family *out)
+{
+    const char *const *argv =
+        d->command(p, n, apr_pstrcat(p, n->state_dir, "/current", NULL));
+    char *program = realpath(argv[0], NULL);
+
+    if (!program) {
+        return -1; /* no program, no process */
+    }
+    out->program = apr_pstrdup(p, program);
+    free(program);
+    /* After a boot the number may be of another's daemon, which lives. */
+    out->session = noted_pid(p, n, d);
+    if (omk_is_alive(out->session) && !has_path(out->session, n->state_dir)) {
+        out->session = 0;
+    }
+    out->file = n->state_dir;
+    for (size_t i = 1; argv[i]; i++) {
+        const char *at = strstr(argv[i], n->state_dir);
+
+        out->file = at ? at : out->file;
+    }
+    return 0;
+}
+
+/* Sends the signal to the whole family; how many there are. */
+static size_t signal_family(const struct family *f, int sig)
+{
+    DIR *proc = opendir("/proc");
+    const struct dirent *e;
+    size_t count = 0;
+
+    while (proc && (e = readdir(proc))) {
+        uint64_t pid;
+
+        if (omk_num_u64(e->d_name, strlen(e->d_name), 2, 1 << 30, &pid)
+            || !belongs(f, (pid_t)pid)) {
+            continue;
+        }
+        count++;
+        (void)kill((pid_t)pid, sig);
+    }
+    if (proc) {
+        closedir(proc);
+    }
+    return count;
+}
+
+bool omk_daemon_is_there(apr_pool_t *p, const struct omk_node *n,
+                         const struct omk_daemon *d)
+{
+    struct family f;
+
+    return family_of(p, n, d, &f) == 0 && signal_family(&f, 0) > 0;
+}
+
+/* Whether there was anybody to end. */
+static bool end_family(const struct family *f)
+{
+    long long until = omk_now_ms() + 5000;
+    bool any = signal_family(f, SIGKILL) > 0;
+
+    while (any && signal_family(f, SIGKILL) > 0 && omk_wait_a_little(until)) {
+    }
+    return any;
 }
 
 /* The last lines of a log, in one. */
@@ -109,15 +222,21 @@ int omk_daemon_start(apr_pool_t *p, const struct omk_node *n,
 {
     const char *current = apr_pstrcat(p, n->state_dir, "/current", NULL);
     const char *log = apr_pstrcat(p, n->log_dir, "/", d->log, NULL);
-    long long until = omk_now_ms() + START_S * 1000LL;
+    long long until;
     char sum[OMK_SHA1_HEX + 1];
     size_t from = size_of(log);
+    struct family left;
     pid_t pid;
     int rc;
 
     if (omk_daemon_pid(p, n, d)) {
         return OMK_OK;
     }
+    if (family_of(p, n, d, &left) == 0) {
+        (void)end_family(&left);
+    }
+    /* httpd takes a dead pid that nobody has reaped for one that runs. */
+    (void)unlink(apr_pstrcat(p, n->run_dir, "/", d->pid_file, NULL));
     rc = d->prepare ? d->prepare(p, n, err) : OMK_OK;
     if (rc == OMK_OK) {
         rc = omk_start(d->command(p, n, current), log, false, &pid, err);
@@ -125,6 +244,7 @@ int omk_daemon_start(apr_pool_t *p, const struct omk_node *n,
     if (rc) {
         return rc;
     }
+    until = omk_now_ms() + START_S * 1000LL;
     while (omk_is_alive(pid)) {
         if (omk_daemon_pid(p, n, d) && d->probe(p, n, sum, NULL) == OMK_OK) {
             return OMK_OK;
@@ -145,13 +265,13 @@ int omk_daemon_stop(apr_pool_t *p, const struct omk_node *n,
                     struct omk_err *err)
 {
     pid_t pid = omk_daemon_pid(p, n, d);
+    struct family f;
 
-    *forced = false;
-    if (!pid) {
-        return OMK_OK;
+    *forced = pid && !omk_end(pid, d->stop_s);
+    if (family_of(p, n, d, &f) == 0 && end_family(&f)) {
+        *forced = true;
     }
-    *forced = !omk_end(pid, d->stop_s);
-    if (omk_is_alive(pid)) {
+    if (pid && omk_is_alive(pid)) {
         return omk_fail(err, OMK_EBUSY, d->name, "pid %ld cannot be ended",
                         (long)pid);
     }

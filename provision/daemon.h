@@ -54,11 +54,17 @@ pid_t omk_daemon_pid(apr_pool_t *p, const struct omk_node *n,
                      const struct omk_daemon *d);
 
 /* Starts it with the current generation and waits until it answers. Nothing
- * to do when it runs. On failure the text has the end of what it printed. */
+ * to do when it runs; what a killed one has left behind is ended first. On
+ * failure the text has the end of what it printed. */
 int omk_daemon_start(apr_pool_t *p, const struct omk_node *n,
                      const struct omk_daemon *d, struct omk_err *err);
 
-/* Ends it; *forced when it had to be killed. Nothing to do when it is down. */
+/* Whether anything of it runs, be it children of one that was killed. */
+bool omk_daemon_is_there(apr_pool_t *p, const struct omk_node *n,
+                         const struct omk_daemon *d);
+
+/* Ends it with all its processes; *forced when it had to be killed. Nothing to
+ * do when it is down. */
 int omk_daemon_stop(apr_pool_t *p, const struct omk_node *n,
                     const struct omk_daemon *d, bool *forced,
                     struct omk_err *err);

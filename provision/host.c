@@ -3,6 +3,7 @@
 #include "account.h"
 #include "database.h"
 #include "node.h"
+#include "phpmyadmin.h"
 #include "plan.h"
 #include "quota.h"
 #include "secret.h"
@@ -148,10 +149,17 @@ void omk_host_plan(struct omk_host *h, struct omk_plan *plan)
             look_at(h, plan, &plan->customers->entries[i]);
         }
     }
+    if (omk_phpmyadmin_is_here(h->n) && !omk_phpmyadmin_is_made(h->p, h->n)) {
+        omk_plan_add(plan, OMK_CHANGE_REPAIR, "phpMyAdmin",
+                     "its user or its directory is missing", "");
+    }
 }
 
 bool omk_host_lacks_users(const struct omk_host *h, const struct omk_plan *plan)
 {
+    if (omk_phpmyadmin_is_here(h->n) && !omk_phpmyadmin_is_made(h->p, h->n)) {
+        return true;
+    }
     for (size_t i = 0; i < plan->customers->count; i++) {
         const struct omk_customer_entry *e = &plan->customers->entries[i];
         struct omk_account account;
@@ -166,6 +174,13 @@ bool omk_host_lacks_users(const struct omk_host *h, const struct omk_plan *plan)
 
 /* --- making -----------------------------------------------------------------
  */
+
+int omk_host_make_node(struct omk_host *h, struct omk_err *err)
+{
+    return omk_phpmyadmin_is_here(h->n) && !omk_phpmyadmin_is_made(h->p, h->n)
+               ? omk_phpmyadmin_make(h->p, h->n, err)
+               : OMK_OK;
+}
 
 static int make_databases(struct omk_host *h, const struct omk_customer *c,
                           struct omk_err *err)

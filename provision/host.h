@@ -25,9 +25,12 @@ const char *omk_host_no_databases(const struct omk_host *h);
  * login that is another's user. */
 void omk_host_plan(struct omk_host *h, struct omk_plan *plan);
 
-/* Whether a customer of the plan has no user yet. */
+/* Whether a customer of the plan, or phpMyAdmin, has no user yet. */
 bool omk_host_lacks_users(const struct omk_host *h,
                           const struct omk_plan *plan);
+
+/* Makes what all customers have in common: phpMyAdmin's user and directory. */
+int omk_host_make_node(struct omk_host *h, struct omk_err *err);
 
 /* Makes it so, for one customer. */
 int omk_host_make(struct omk_host *h, const struct omk_customer_entry *e,

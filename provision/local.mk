@@ -25,6 +25,7 @@ libprovision_la_SOURCES = \
 	provision/edit.c provision/edit.h \
 	provision/files.c provision/files.h \
 	provision/generation.c provision/generation.h \
+	provision/phpmyadmin.c provision/phpmyadmin.h \
 	provision/plan.c provision/plan.h \
 	provision/probe.c provision/probe.h \
 	provision/render.c provision/render.h \

@@ -38,6 +38,11 @@ int omk_model_inputs(apr_pool_t *p, const struct omk_node *n,
                                 ".conf", "source/conf.d/php", err);
     }
     if (rc == OMK_OK) {
+        rc = omk_files_read_dir(f,
+                                apr_pstrcat(p, n->confd, "/phpmyadmin", NULL),
+                                ".conf", "source/conf.d/phpmyadmin", err);
+    }
+    if (rc == OMK_OK) {
         rc = omk_files_read_dir(f, apr_pstrcat(p, n->confd, "/mariadb", NULL),
                                 ".cnf", "source/conf.d/mariadb", err);
     }

@@ -5,6 +5,7 @@
 #include "customer.h"
 #include "err.h"
 #include "node.h"
+#include "phpmyadmin.h"
 
 #include <apr_strings.h>
 #include <apr_tables.h>
@@ -169,7 +170,11 @@ static int entry_text(apr_pool_t *p, const struct omk_model *m, const char *dir,
         define(p, "OMAKASE_LIBEXEC", n->libexec),
         define(p, "OMAKASE_MODULES", n->modules),
         define(p, "HTTPD_MODULES", n->httpd_modules),
-        define(p, "OMAKASE_MPM", n->mpm), user, listen_lines(p, n),
+        define(p, "OMAKASE_MPM", n->mpm),
+        omk_phpmyadmin_is_here(n)
+            ? define(p, "OMAKASE_PHPMYADMIN", n->phpmyadmin)
+            : "",
+        user, listen_lines(p, n),
         "Include \"${OMAKASE_CONFD}/httpd/httpd.conf\"\n", NULL);
     *out = text;
     return OMK_OK;

@@ -5,6 +5,7 @@
 #include "customer.h"
 #include "err.h"
 #include "node.h"
+#include "phpmyadmin.h"
 
 #include <apr_strings.h>
 #include <string.h>
@@ -23,32 +24,20 @@ static int add_pool(struct omk_files *f, const struct omk_model *m,
     const char *text;
     const char *tree = omk_customer_tree(f->p, n, c->login);
     const char *names[] = {
-        "LOGIN",
-        c->login,
-        "USER",
-        n->single_user ? n->httpd_user : c->login,
-        "GROUP",
-        n->single_user ? n->httpd_group : c->login,
-        "TREE",
-        tree,
-        "ERRORLOG",
-        apr_pstrcat(f->p, tree, "/log/error.log", NULL),
-        "SOCKET",
-        omk_php_socket(f->p, n, c->login),
-        "HTTPD_USER",
-        n->httpd_user,
-        "HTTPD_GROUP",
-        n->httpd_group,
-        "CHILDREN",
-        apr_psprintf(f->p, "%u", n->php_children),
-        "SECONDS",
-        apr_psprintf(f->p, "%u", n->php_time_s),
-        "SLOW",
-        apr_psprintf(f->p, "%u", n->php_time_s < 10 ? n->php_time_s : 10),
-        "MEMORY",
-        megabytes(f->p, n->php_memory),
-        "TIMEZONE",
-        n->timezone,
+        "LOGIN", c->login,
+        "USER", n->single_user ? n->httpd_user : c->login,
+        "GROUP", n->single_user ? n->httpd_group : c->login,
+        "TREE", tree,
+        "ERRORLOG", apr_pstrcat(f->p, tree, "/log/error.log", NULL),
+        "SOCKET", omk_php_socket(f->p, n, c->login),
+        "HTTPD_USER", n->httpd_user,
+        "HTTPD_GROUP", n->httpd_group,
+        "CHILDREN", apr_psprintf(f->p, "%u", n->php_children),
+        "SECONDS", apr_psprintf(f->p, "%u", n->php_time_s),
+        "SLOW", apr_psprintf(f->p, "%u", n->php_time_s < 10 ? n->php_time_s : 10),
+        "MEMORY", megabytes(f->p, n->php_memory),
+        "TIMEZONE", n->timezone,
+        "MYSQL_SOCKET", n->mysql_socket,
         NULL,
     };
     int rc =
@@ -77,7 +66,7 @@ static int files(struct omk_files *f, const struct omk_model *m,
             rc = add_pool(f, m, c, pool, err);
         }
     }
-    return rc;
+    return rc ? rc : omk_phpmyadmin_pool(f, m, err);
 }
 
 static int entry_text(apr_pool_t *p, const struct omk_model *m, const char *dir,

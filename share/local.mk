@@ -20,10 +20,12 @@ $(ERROR_PAGES): $(MAKE_ERRORS)
 	    `basename $@ .var` >$@.new && mv $@.new $@
 
 # The sample customers' sites, as t/lib/Omakase/SampleSite.pm puts them in
-# place: @DOMAIN@ in them is the customer's domain.
+# place: @DOMAIN@ in them is the customer's domain. Lines that link to the guest
+# book go where there is no PHP to run it.
 SAMPLE_SITES = \
 	share/site/counter/index.shtml \
 	share/site/en/index.html \
+	share/site/guestbook.php \
 	share/site/img/goods.svg \
 	share/site/img/hero.svg \
 	share/site/img/icon.svg \

@@ -7,7 +7,8 @@ package Omakase::Provision;
 #   my ($code, $out, $err) = $n->omakase('customer', 'add', $login, '--domain', 'a.localhost');
 #   $n->get('www.a.localhost', '/')          # as of Omakase::Client
 #
-# The Unix users that it makes have random logins and go with it.
+# The Unix users that it makes have random logins and go with it; phpMyAdmin's
+# has a name that others use, so it is t/e2e/bootstrap.t that has it.
 
 use v5.30;
 use warnings;
@@ -62,6 +63,7 @@ host = "localhost"
 httpd { listen = {"127.0.0.1:$self->{port}"} }
 mysql { listen = "127.0.0.1:$self->{mysql_port}" }
 paths {
+    phpmyadmin = ""
     confd = "$self->{root}/confd"
     share = "$l{share}"
     lib = "$l{lib}"

@@ -78,7 +78,8 @@ sub _values {
         SOCKET => $self->socket_of($site->{login}), HTTPD_USER => $web,
         HTTPD_GROUP => $web_group, TREE => $site->{tree},
         ERRORLOG => "$site->{tree}/log/error.log", CHILDREN => 5, MEMORY => '128M',
-        SECONDS => 90, SLOW => 20, TIMEZONE => 'Asia/Tokyo', %{$site->{php} || {}});
+        SECONDS => 90, SLOW => 20, TIMEZONE => 'Asia/Tokyo',
+        MYSQL_SOCKET => $self->root . '/run/mariadb/mariadb.sock', %{$site->{php} || {}});
 }
 
 # What is the customer's own in the tree.

@@ -32,7 +32,7 @@ AddType text/plain .php
 END
 # The pool's socket belongs to no customer either.
 my $socket = $i->daemon('phpmyadmin')->socket;
-$i->put('xy', 'web/take/.htaccess', qq{SetHandler "proxy:unix:$socket|fcgi://localhost/"\nOptions -MultiViews\n});
+$i->put('xy', 'web/take/.htaccess', qq{<Files "x.php">\nSetHandler "proxy:unix:$socket|fcgi://localhost/"\n</Files>\n});
 $i->put('xy', 'web/take/x.php', '<?php echo "taken ", ini_get("open_basedir");');
 $i->start;
 my $db = $i->mariadb;

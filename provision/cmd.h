@@ -36,7 +36,7 @@ struct omk_cmd {
     bool json, dry_run, yes, exit_code;
     const char *domain, *docroot; /* --domain, --docroot */
     const char *lang, *format, *mailbox; /* of sheet */
-    int argc; /* what is left behind the command's words */
+    int argc;                     /* what is left behind the command's words */
     char **argv;
 };
 
@@ -49,6 +49,7 @@ struct omk_command {
     int (*run)(struct omk_cmd *c); /* an exit code */
 };
 
+extern const struct omk_command omk_commands_account[];
 extern const struct omk_command omk_commands_apply[];
 extern const struct omk_command omk_commands_customer[];
 extern const struct omk_command omk_commands_edit[];
@@ -56,7 +57,8 @@ extern const struct omk_command omk_commands_mail[];
 extern const struct omk_command omk_commands_node[];
 extern const struct omk_command omk_commands_sheet[];
 
-/* Prints "omakase: WHERE: TEXT" and returns the exit code that belongs to it. */
+/* Prints "omakase: WHERE: TEXT" and returns the exit code that belongs to it.
+ */
 int omk_cmd_error(const struct omk_err *err);
 
 struct omk_customer;
@@ -74,8 +76,7 @@ void omk_cmd_print_held(const struct omk_plan *plan);
 json_t *omk_cmd_json_held(const struct omk_plan *plan);
 
 /* The plan, with what the machine has. */
-int omk_cmd_plan(struct omk_cmd *c, struct omk_plan **out,
-                 struct omk_err *err);
+int omk_cmd_plan(struct omk_cmd *c, struct omk_plan **out, struct omk_err *err);
 
 /* Options for apply that print what it says to stderr. */
 void omk_cmd_apply_options(struct omk_cmd *c, struct omk_apply_options *o);

@@ -14,18 +14,21 @@ struct omk_err;
 struct omk_node;
 
 struct omk_daemon {
-    const char *name; /* as in fingerprints */
+    const char *name;           /* as in fingerprints */
     const char *pid_file, *log; /* below run_dir; below log_dir */
-    int reload_signal;
-    unsigned stop_s; /* how long it may take to end */
+    int reload_signal; /* 0: it knows no reload and has no fingerprint */
+    unsigned stop_s;   /* how long it may take to end */
 
     /* Whether this node has the daemon; if not, *why says so. */
     bool (*wanted)(const struct omk_node *n, const char **why);
+    /* What must be there before its start; NULL: nothing. */
+    int (*prepare)(apr_pool_t *p, const struct omk_node *n,
+                   struct omk_err *err);
     /* Program and arguments to run the generation in dir. */
     const char *const *(*command)(apr_pool_t *p, const struct omk_node *n,
                                   const char *dir);
     /* The daemon's own checker on a generation: OMK_EINVAL, and what it says
-     * in *output. */
+     * in *output. NULL where there is none. */
     int (*check)(apr_pool_t *p, const struct omk_node *n, const char *dir,
                  const char **output, struct omk_err *err);
     /* Starts it beside the running one and ends it again, likewise; NULL where
@@ -38,7 +41,8 @@ struct omk_daemon {
                  char out[OMK_SHA1_HEX + 1], struct omk_err *err);
 };
 
-extern const struct omk_daemon omk_daemon_httpd, omk_daemon_php;
+extern const struct omk_daemon omk_daemon_httpd, omk_daemon_mariadb,
+    omk_daemon_php;
 
 /* In the order of starting; NULL at the end. */
 extern const struct omk_daemon *const omk_daemons[];

@@ -19,7 +19,8 @@ libprovision_la_SOURCES = \
 	provision/audit.c provision/audit.h \
 	provision/blame.c provision/blame.h \
 	provision/daemon.c provision/daemon.h \
-	provision/daemon_httpd.c provision/daemon_php.c \
+	provision/daemon_httpd.c provision/daemon_mariadb.c \
+	provision/daemon_php.c \
 	provision/diff.c provision/diff.h \
 	provision/edit.c provision/edit.h \
 	provision/files.c provision/files.h \
@@ -27,7 +28,8 @@ libprovision_la_SOURCES = \
 	provision/plan.c provision/plan.h \
 	provision/probe.c provision/probe.h \
 	provision/render.c provision/render.h \
-	provision/render_httpd.c provision/render_php.c \
+	provision/render_httpd.c provision/render_mariadb.c \
+	provision/render_php.c \
 	provision/run.c provision/run.h \
 	provision/secret.c provision/secret.h \
 	provision/status.c provision/status.h \
@@ -53,6 +55,7 @@ sbin_PROGRAMS += provision/omakase
 endif
 provision_omakase_SOURCES = \
 	provision/cmd.h \
+	provision/cmd_account.c \
 	provision/cmd_apply.c \
 	provision/cmd_customer.c \
 	provision/cmd_edit.c \
@@ -67,4 +70,10 @@ provision_omakase_LDADD = libprovision.la libomakase.la $(PROVISION_LIBS)
 EXTRA_DIST += provision/mariadb-init provision/phpmyadmin-init
 if BUILD_PROVISION
 pkglibexec_SCRIPTS += provision/mariadb-init provision/phpmyadmin-init
+endif
+
+EXTRA_DIST += provision/completions/omakase
+if BUILD_PROVISION
+omakasecompletiondir = $(bashcompletiondir)
+omakasecompletion_DATA = provision/completions/omakase
 endif

@@ -9,6 +9,7 @@
 
 const struct omk_renderer *const omk_renderers[] = {
     &omk_render_httpd,
+    &omk_render_mariadb,
     &omk_render_php,
     NULL,
 };
@@ -35,6 +36,10 @@ int omk_model_inputs(apr_pool_t *p, const struct omk_node *n,
     if (rc == OMK_OK) {
         rc = omk_files_read_dir(f, apr_pstrcat(p, n->confd, "/php", NULL),
                                 ".conf", "source/conf.d/php", err);
+    }
+    if (rc == OMK_OK) {
+        rc = omk_files_read_dir(f, apr_pstrcat(p, n->confd, "/mariadb", NULL),
+                                ".cnf", "source/conf.d/mariadb", err);
     }
     if (rc == OMK_OK) {
         rc = omk_files_read_dir(f, n->httpd_d_dir, ".conf", "source/httpd.d",
@@ -65,10 +70,9 @@ static void add_bytes(struct omk_files *f, const char *login,
                       const char *ending, const struct omk_bytes *b)
 {
     if (b->data) {
-        omk_files_add(f,
-                      apr_pstrcat(f->p, "source/customers.d/", login, ending,
-                                  NULL),
-                      b->data, b->len);
+        omk_files_add(
+            f, apr_pstrcat(f->p, "source/customers.d/", login, ending, NULL),
+            b->data, b->len);
     }
 }
 
@@ -93,8 +97,8 @@ static void add_sources(struct omk_files *f, const struct omk_model *m)
 
 /* The sum of what a daemon reads, its entry as if it lay nowhere. */
 static int fingerprint(struct omk_files *f, const struct omk_model *m,
-                       const struct omk_renderer *r,
-                       char out[OMK_SHA1_HEX + 1], struct omk_err *err)
+                       const struct omk_renderer *r, char out[OMK_SHA1_HEX + 1],
+                       struct omk_err *err)
 {
     struct omk_files *own = omk_files_new(f->p);
     const char *entry;

@@ -30,14 +30,15 @@ struct omk_renderer {
     int (*files)(struct omk_files *f, const struct omk_model *m,
                  struct omk_err *err);
     /* The entry's text for a generation in dir. */
-    int (*entry_text)(apr_pool_t *p, const struct omk_model *m,
-                      const char *dir, const char *fingerprint,
-                      const char **out, struct omk_err *err);
+    int (*entry_text)(apr_pool_t *p, const struct omk_model *m, const char *dir,
+                      const char *fingerprint, const char **out,
+                      struct omk_err *err);
     /* Whether the daemon reads this file of a generation. */
     bool (*reads)(const char *path);
 };
 
-extern const struct omk_renderer omk_render_httpd, omk_render_php;
+extern const struct omk_renderer omk_render_httpd, omk_render_mariadb,
+    omk_render_php;
 extern const struct omk_renderer *const omk_renderers[]; /* NULL at the end */
 
 /* Reads the operator's inputs besides customers.d: conf.d and httpd.d. */

@@ -3,6 +3,7 @@
 # happens to wrong declarations, hand edits, hostile names and links.
 use v5.30;
 use warnings;
+use POSIX ();
 use Test::More;
 use Omakase::Provision;
 
@@ -26,6 +27,12 @@ ok(!-e $n->root . "/srv/omakase/$a" && !defined getpwnam $a, 'a plan makes nothi
 ok_run('apply', 'apply');
 ok_run('start', 'start');
 like($out, qr/php-fpm runs.*httpd runs/s, 'both daemons run');
+ok_run('apply, now with MariaDB', 'apply');
+SKIP: {
+    skip 'no MariaDB here', 1 if $out !~ /mariadb/ && !-S $n->root . '/run/omakase/mysql/mysqld.sock';
+    my $names = qx(mariadb -S ${\ $n->root}/run/omakase/mysql/mysqld.sock -NBe "show databases like '$a%'");
+    is($names, join('', map {"${a}0$_\n"} 1 .. 6), 'P57: six databases from the start');
+}
 SKIP: {
     skip 'users are made by root alone', 2 if $>;
     my @pw = getpwnam $a;
@@ -214,15 +221,58 @@ is($n->get('most.localhost', '/a.html')->{content}, "mehr\n", 'and served');
 ok_run('domain remove', 'domain', 'remove', $b, 'most.localhost');
 ok_run('mail remove', 'mail', 'remove', $b, 'info');
 
+# --- removed, purged --------------------------------------------------------------------------
+$n->customers_d("$c.conf", "domain \"three.localhost\" {}\n");
+ok_run('declared again', 'apply');
+like(($n->omakase('usage', $c))[1], qr/^$c +[0-9.]+ +20G /m, 'P8, P10: usage against the quota');
+is(($n->omakase('customer', 'purge', $c, '--yes'))[0], 75, 'who is served is not purged');
+ok_run('remove', 'customer', 'remove', $c);
+ok(-e $n->root . "/srv/omakase/$c/web/a.html", 'the files are still there');
+my ($archive) = glob $n->root . "/var/lib/omakase/archive/$c-*";
+like(qx(tar tf $archive/tree.tar), qr{^$c/web/a\.html$}m, 'and in the archive');
+ok(-e "$archive/$c.conf", 'with the declaration');
+ok_run('apply takes the site away', 'apply');
+is(($n->omakase('customer', 'purge', $c))[0], 64, 'purge asks for --yes');
+ok_run('purge', 'customer', 'purge', $c, '--yes');
+ok(!-e $n->root . "/srv/omakase/$c", 'the files are gone');
+ok(!defined getpwnam $c, 'and the user') if !$>;
+
 # --- two at once; usage -------------------------------------------------------------------------
 $n->customers_d("$a.httpd.conf", "Header set X-Own again\n");
 my @two = map { $n->begin('apply') } 1, 2;
 my @codes = map { ($n->finish($_))[0] } @two;
 is("@codes", '0 0', 'two applies at once both end well');
 is($n->get('one.localhost', '/a.html')->{headers}{'x-own'}, 'again', 'and it is applied');
+# --- under load: clients of other sites lose nothing --------------------------------------------
+pipe my $r, my $w or die $!;
+my $client = fork // die $!;
+if (!$client) {
+    close $r;
+    my ($count, $failed, $stop) = (0, 0, 0);
+    local $SIG{TERM} = sub { $stop = 1 };
+    while (!$stop) {
+        $count++;
+        $failed++ if $n->get('www.xn--wgv71a119e.localhost', '/a.html')->{content} ne "<p>zwei</p>\n";
+    }
+    syswrite $w, "$count $failed\n";
+    POSIX::_exit(0);
+}
+close $w;
+for (1 .. 3) {
+    $n->customers_d("$a.httpd.conf", "Header set X-Own load$_\n");
+    $n->customers_d("$a.conf", $n->slurp("etc/omakase/customers.d/$a.conf") =~ s/(?:php = \w+\n)?\z/"php = " . ($_ % 2 ? 'off' : 'on') . "\n"/er);
+    ok_run("apply $_ under load", 'apply');
+    like($err, qr/reloading php-fpm.*reloading httpd/s, 'reloads both');
+}
+kill 'TERM', $client;
+my ($count, $failed) = split ' ', <$r> // '0 1';
+waitpid $client, 0;
+cmp_ok($count, '>', 50, "$count requests meanwhile");
+is($failed, 0, 'none failed');
+
 is(($n->omakase('frobnicate'))[0], 64, 'no such command: 64');
 is(($n->omakase('customer', 'show', 'nobody-here'))[0], 67, 'no such customer: 67');
 like(($n->omakase('apply', '--help'))[1], qr/usage: omakase .*apply.*--dry-run/s, '--help of a command');
 ok_run('stop', 'stop');
-like($out, qr/httpd stopped\nphp-fpm stopped/, 'both end by themselves');
+like($out, qr/httpd stopped\nphp-fpm stopped\n/, 'both end by themselves');
 done_testing;

@@ -18,6 +18,7 @@ for ([$a, 'one'], [$b, 'two']) {
 }
 is(($n->omakase('apply'))[0], 0, 'apply');
 is(($n->omakase('start'))[0], 0, 'start');
+is(($n->omakase('apply'))[0], 0, 'apply, with MariaDB');
 $n->put("srv/omakase/$_->[0]/web/a.html", "$_->[1]\n") for [$a, 'one'], [$b, 'two'];
 
 sub serves {

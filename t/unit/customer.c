@@ -42,13 +42,14 @@ static void what_is_said_holds(void **state)
     struct omk_err err;
 
     (void)state;
-    assert_int_equal(parse("# first\n"
-                           "domain \"example.jp\" { aliases = {\"日本語.jp\"} }\n"
-                           "domain \"shop.example.jp\" { docroot = \"web/shop\" }"
-                           "\nweb_quota = \"1G\"\ndatabases = 0\nphp = off\n"
-                           "suspended = true\nnote = \"山田様\"\n",
-                           &c, &err),
-                     OMK_OK);
+    assert_int_equal(
+        parse("# first\n"
+              "domain \"example.jp\" { aliases = {\"日本語.jp\"} }\n"
+              "domain \"shop.example.jp\" { docroot = \"web/shop\" }"
+              "\nweb_quota = \"1G\"\ndatabases = 0\nphp = off\n"
+              "suspended = true\nnote = \"山田様\"\n",
+              &c, &err),
+        OMK_OK);
     assert_int_equal(c.domain_count, 2);
     assert_string_equal(c.domains[0].aliases[0], "xn--wgv71a119e.jp");
     assert_string_equal(c.domains[1].docroot, "web/shop");

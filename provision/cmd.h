@@ -36,7 +36,7 @@ struct omk_cmd {
     bool json, dry_run, yes, exit_code;
     const char *domain, *docroot; /* --domain, --docroot */
     const char *lang, *format, *mailbox; /* of sheet */
-    int argc; /* what is left behind the command's words */
+    int argc;                     /* what is left behind the command's words */
     char **argv;
 };
 

@@ -176,8 +176,7 @@ const char *omk_edit_rename_domain(apr_pool_t *p, const char *text,
                : NULL;
 }
 
-/* --- writing ----------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------- */
 
 int omk_edit_write_conf(apr_pool_t *p, const struct omk_node *n,
                         const char *text, const struct omk_customer *want,

@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 
 static const struct omk_command *const tables[] = {
-    omk_commands_customer, omk_commands_edit,  omk_commands_account,
-    omk_commands_mail,     omk_commands_sheet, omk_commands_apply,
-    omk_commands_node,
+    omk_commands_customer, omk_commands_edit,  omk_commands_mail,
+    omk_commands_sheet,    omk_commands_account,
+    omk_commands_apply,    omk_commands_node,
 };
 #define TABLES (sizeof tables / sizeof *tables)
 

@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 /* Of the manual; what Postfix is given too. */
 #define MESSAGE_MAX ((uint64_t)20 << 20)
@@ -565,7 +566,7 @@ static void add_boxes(struct sheet *s)
         const struct omk_mailbox *m = &s->c->mailboxes[i];
         const char *value = size_words(s, m->quota);
 
-        if (s->o->mailbox && strcmp(s->o->mailbox, m->name) != 0) {
+        if (s->o->mailbox && strcasecmp(s->o->mailbox, m->name) != 0) {
             continue;
         }
         if (m->forward) {
@@ -823,7 +824,7 @@ static int check_options(const struct sheet *s, struct omk_err *err)
                         "a control character; expected one line of text");
     }
     for (size_t i = 0; box && i < s->c->mailbox_count; i++) {
-        if (!strcmp(s->c->mailboxes[i].name, box)) {
+        if (!strcasecmp(s->c->mailboxes[i].name, box)) {
             box = NULL;
         }
     }

@@ -264,7 +264,7 @@ static void a_mailbox_has_a_sheet_of_its_own(void **state)
 
     (void)state;
     options.lang = "en";
-    options.mailbox = "orders";
+    options.mailbox = "Orders"; /* as in LOGIN.mail, whose case is nothing */
     options.password = "secret-9";
     has(sheet(), "orders@example.co.jp");
     has(sheet(), "200 MB, forwarded to logistics@example.com");

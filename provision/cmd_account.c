@@ -47,7 +47,8 @@ static int must_run(struct omk_cmd *c, const char *const argv[],
                : rc;
 }
 
-/* --- remove ------------------------------------------------------------------- */
+/* --- remove
+ * ------------------------------------------------------------------- */
 
 static void said(void *ctx, const char *line)
 {
@@ -82,8 +83,8 @@ static int archive(struct omk_cmd *c, const char *login, const char **out,
                    struct omk_err *err)
 {
     const char *base = apr_pstrcat(c->p, c->node->state_dir, "/archive", NULL);
-    const char *dir = apr_psprintf(c->p, "%s/%s-%lld", base, login,
-                                   (long long)time(NULL));
+    const char *dir =
+        apr_psprintf(c->p, "%s/%s-%lld", base, login, (long long)time(NULL));
     const char *tar[] = {"/usr/bin/tar",
                          "--create",
                          "--file",
@@ -167,12 +168,14 @@ static int customer_remove(struct omk_cmd *c)
     return OMK_EX_OK;
 }
 
-/* --- purge -------------------------------------------------------------------- */
+/* --- purge
+ * -------------------------------------------------------------------- */
 
 static int purge_all(struct omk_cmd *c, const char *login, struct omk_err *err)
 {
-    const char *rm[] = {"/bin/rm", "--recursive", "--force",
-                        "--one-file-system", "--", tree_of(c, login), NULL};
+    const char *rm[] = {
+        "/bin/rm", "--recursive",     "--force", "--one-file-system",
+        "--",      tree_of(c, login), NULL};
     struct omk_accounts *accounts;
     struct omk_account account;
     struct omk_db *db = NULL;
@@ -202,23 +205,26 @@ static int purge_all(struct omk_cmd *c, const char *login, struct omk_err *err)
 static int purge(struct omk_cmd *c)
 {
     const char *login = c->argv[0];
-    const char *applied = apr_pstrcat(c->p, c->node->state_dir,
-                                      "/current/source/customers.d/", login,
-                                      ".conf", NULL);
+    const char *applied =
+        apr_pstrcat(c->p, c->node->state_dir, "/current/source/customers.d/",
+                    login, ".conf", NULL);
     struct omk_err err = {0};
     int fd = -1;
     int rc = omk_login_check(login, strlen(login), &err);
 
-    if (rc == OMK_OK && (access(declared(c, login, ".conf"), F_OK) == 0
-                         || access(applied, F_OK) == 0)) {
+    if (rc == OMK_OK
+        && (access(declared(c, login, ".conf"), F_OK) == 0
+            || access(applied, F_OK) == 0)) {
         rc = omk_fail(&err, OMK_EBUSY, login,
                       "is still served: omakase customer remove %s, then "
                       "omakase apply",
                       login);
     }
     if (rc == OMK_OK && !c->yes) {
-        (void)fprintf(stderr, "omakase: purge deletes the files and databases "
-                              "of %s for good: --yes\n", login);
+        (void)fprintf(stderr,
+                      "omakase: purge deletes the files and databases "
+                      "of %s for good: --yes\n",
+                      login);
         return OMK_EX_USAGE;
     }
     if (rc == OMK_OK) {
@@ -240,7 +246,8 @@ static int purge(struct omk_cmd *c)
     return OMK_EX_OK;
 }
 
-/* --- usage -------------------------------------------------------------------- */
+/* --- usage
+ * -------------------------------------------------------------------- */
 
 static void print_usage(struct omk_cmd *c, json_t *out, const char *login,
                         const struct omk_usage *u, uint64_t quota)
@@ -256,8 +263,7 @@ static void print_usage(struct omk_cmd *c, json_t *out, const char *login,
     (void)printf("%-30s %10.1f %10s %10.1f %10.1f\n", login,
                  (double)u->web / 1048576.0,
                  quota ? omk_size_print(c->p, quota) : "-",
-                 (double)u->log / 1048576.0,
-                 (double)u->databases / 1048576.0);
+                 (double)u->log / 1048576.0, (double)u->databases / 1048576.0);
 }
 
 static int usage(struct omk_cmd *c)
@@ -268,8 +274,8 @@ static int usage(struct omk_cmd *c)
     struct omk_customers *all;
     struct omk_err err = {0};
     size_t shown = 0;
-    int rc = omk_customers_load(c->p, c->node, c->node->customers_dir, &all,
-                                &err);
+    int rc =
+        omk_customers_load(c->p, c->node, c->node->customers_dir, &all, &err);
 
     if (rc) {
         json_decref(out);
@@ -311,7 +317,8 @@ static int usage(struct omk_cmd *c)
 
 const struct omk_command omk_commands_account[] = {
     {"customer remove", "LOGIN", "archive a customer and declare it no more",
-     "Files and databases go into the state's archive/ and stay where they are;\n"
+     "Files and databases go into the state's archive/ and stay where they "
+     "are;\n"
      "omakase apply takes the site away, customer purge the rest.\n",
      1, 1, customer_remove},
     {"customer purge", "LOGIN --yes", "delete what remove has left",

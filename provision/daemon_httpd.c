@@ -87,8 +87,8 @@ static int try_once(apr_pool_t *p, const struct omk_node *n, const char *dir,
     address = apr_psprintf(p, "127.0.0.1:%u", port);
     define = apr_psprintf(p, "Define OMAKASE_TRIAL %s", address);
     {
-        const char *argv[] = {n->httpd, "-DFOREGROUND", "-C", define, "-E",
-                              log, "-f", entry(p, dir), NULL};
+        const char *argv[] = {n->httpd, "-DFOREGROUND", "-C", define, "-E", log,
+                              "-f",     entry(p, dir),  NULL};
 
         if (unlink(log) != 0 && errno != ENOENT) {
             return omk_fail(err, OMK_EIO, log, "unlink: %s", strerror(errno));

@@ -80,7 +80,8 @@ const char *omk_host_no_databases(const struct omk_host *h)
     return h->no_databases;
 }
 
-/* --- looking ---------------------------------------------------------------- */
+/* --- looking ----------------------------------------------------------------
+ */
 
 struct finding {
     struct omk_plan *plan;
@@ -154,8 +155,7 @@ void omk_host_plan(struct omk_host *h, struct omk_plan *plan)
     }
 }
 
-bool omk_host_lacks_users(const struct omk_host *h,
-                          const struct omk_plan *plan)
+bool omk_host_lacks_users(const struct omk_host *h, const struct omk_plan *plan)
 {
     if (omk_phpmyadmin_is_here(h->n) && !omk_phpmyadmin_is_made(h->p, h->n)) {
         return true;
@@ -172,7 +172,8 @@ bool omk_host_lacks_users(const struct omk_host *h,
     return false;
 }
 
-/* --- making ----------------------------------------------------------------- */
+/* --- making -----------------------------------------------------------------
+ */
 
 int omk_host_make_node(struct omk_host *h, struct omk_err *err)
 {

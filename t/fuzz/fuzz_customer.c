@@ -60,7 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_error(&err, rc);
     }
     memset(&err, 0, sizeof err);
-    rc = omk_customer_parse(p, &defaults, "ab-cdftp", "f", text, size, &c, &err);
+    rc =
+        omk_customer_parse(p, &defaults, "ab-cdftp", "f", text, size, &c, &err);
     if (rc) {
         check_error(&err, rc);
     }

@@ -21,7 +21,7 @@ delete @ENV{grep {/\A(?:MAKE|MFLAGS|HARNESS)/} keys %ENV};
 
 my $dir = File::Temp->newdir('omakase-try-XXXXXX', TMPDIR => 1);
 chmod 0755, $dir;
-my @roots = ("$dir/run", "$dir/a root/it's", "$dir/closed/run");
+my @roots = ("$dir/run", "$dir/a root/it's", "$dir/closed/run", "$dir/single");
 my @LOGINS = qw(ab-cdftp cdftp);
 my $had_phpmyadmin = getpwnam 'omakase-phpmyadmin';
 END {
@@ -37,6 +37,7 @@ run_and_stop($roots[0]);
 interrupted($roots[0]);
 alone($roots[0]) if !$>;
 removed($roots[0]);
+single_user($roots[3]) if !$>;
 odd_directory($roots[1]);
 closed_directory($roots[2]) if !$>;
 packages_without_root();
@@ -106,11 +107,13 @@ sub run_and_stop {
     databases(\%a);
     stays($root, \%a, $port);
 
-    my %b = Omakase::Instance->read_addresses($root);
-    kill 'KILL', $b{HTTPD_PID};
-    ok_run('run after a kill -9', 'run', '--root', $root);
+    my @pids = map { slurp($_) =~ /(\d+)/ } glob "$root/run/omakase/*.pid $root/run/omakase/mysql/*.pid";
+    cmp_ok(scalar @pids, '>=', 1, 'pid files');
+    kill 'KILL', @pids;
+    ok_run('run after a kill -9 of every daemon', 'run', '--root', $root);
     my ($third, $its_port, %c) = front_page($root);
     is("$third $its_port", "200 $port", 'answers on the same port: no child of the killed one is left');
+    is(system("$c{OMAKASE} status >&2"), 0, 'and all is as applied');
 
     like(ok_run('stop', 'stop', '--root', $root), qr/^httpd stopped\n(?:.*\n)*stopped\n\z/, 'says so');
     like(ok_run('stop again', 'stop', '--root', $root), qr/^nothing runs in/m, 'has nothing to do');
@@ -267,7 +270,7 @@ sub remove_customers {
 # Customers, users, daemons, files.
 sub remove_all {
     my ($root) = @_;
-    remove_customers($root);
+    remove_customers($root) if (stat $root)[4] == $>;
     bootstrap('stop', '--root', $root);
     system 'rm', '-rf', readlink($root) // $root;
     return;
@@ -311,6 +314,34 @@ sub pids_with {
     return map {m{(\d+)}} grep {
         open($fh, q(<), $_) && index(<$fh> // q(), $word) >= 0
     } glob '/proc/[0-9]*/cmdline';
+}
+
+# All of it as a user without any right: no Unix user is made.
+sub single_user {
+    my ($root) = @_;
+    if (defined Omakase::Instance::unreachable("$src/t")) {
+        note "nobody cannot enter $src/t";
+        return;
+    }
+    mkdir $root or die "$root: $!";
+    chown +(getpwnam 'nobody')[2, 3], $root;
+    is(system("make -s -C \Q$build\E stage STAGE=$root/stage >$dir/stage.log 2>&1"), 0, 'make stage');
+    my @nobody = ('env', "PERL5LIB=$src/t/lib", 'setpriv', '--reuid=nobody', '--regid=nogroup', '--clear-groups',
+        'perl', "$src/t/instance");
+    for my $what (qw(start start)) {
+        my @c = map { quotemeta } @nobody, $what, '--root', $root;
+        my $out = qx{@c 2>&1};
+        is($?, 0, "$what as nobody") or diag($out);
+        unlike($out, qr/customer purge/, 'no Unix users to speak of');
+    }
+    my ($status, $port, %a) = front_page($root);
+    is($status, 200, 'answers');
+    is((stat "$a{SITE}/web/en/index.html")[4], scalar getpwnam 'nobody', 'all is the one user\'s');
+    is(login("http://www.$a{DOMAIN}:$port", 'abcdftp', $a{PASSWORD}), 200, 'phpMyAdmin, too')
+        if -e "$a{SITE}/web/guestbook.php";
+    is(system(@nobody, 'stop', '--root', $root), 0, 'stop as nobody');
+    is(join(' ', pids_with("$root/var/lib/omakase")), '', 'nothing is left running');
+    return;
 }
 
 # omakase takes no such path: blanks, a quote.

@@ -25,7 +25,11 @@ use POSIX ();
 
 sub new {
     my ($class, $root) = @_;
-    return bless {root => readlink($root) // $root}, $class;
+    $root = readlink($root) // $root;
+    # What is run is below it: root runs nothing out of another's hand.
+    my @st = stat $root;
+    die "$root: belongs to uid $st[4], not to you\n" if @st && $st[4] != $>;
+    return bless {root => $root}, $class;
 }
 
 sub root { $_[0]{root} }

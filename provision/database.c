@@ -460,6 +460,23 @@ static const struct user *find_user(const struct omk_db_state *s,
     return apr_hash_get(s->users, name, APR_HASH_KEY_STRING);
 }
 
+unsigned omk_db_count(const struct omk_db_state *s, const char *login,
+                      bool *user)
+{
+    char name[OMK_DB_NAME_MAX + 1];
+    const struct user *u;
+    unsigned count = 0;
+
+    omk_db_user(login, name);
+    u = find_user(s, name);
+    *user = u && u->accounts;
+    for (unsigned i = 1; i <= OMK_DATABASES_MAX; i++) {
+        omk_db_name(login, i, name);
+        count += has_database(s, name) ? 1 : 0;
+    }
+    return count;
+}
+
 static const struct account *account_at(const struct user *u, const char *host)
 {
     const struct account *a = u ? u->accounts : NULL;

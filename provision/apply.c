@@ -20,7 +20,7 @@ struct work {
     struct omk_plan *plan;
     struct omk_host *host;
     bool lacks_users; /* dry run: php-fpm's check would miss them */
-    unsigned number; /* of the generation being made */
+    unsigned number;  /* of the generation being made */
     const char *dir;
     struct omk_files *files; /* what it holds */
 };
@@ -44,7 +44,8 @@ static void say_waiting(void *ctx)
     say(ctx, "another omakase is at work; waiting for it");
 }
 
-/* --- checking a generation --------------------------------------------------- */
+/* --- checking a generation ---------------------------------------------------
+ */
 
 static int render_and_write(struct work *w, struct omk_err *err)
 {
@@ -62,28 +63,36 @@ static bool is_affected(struct work *w, const struct omk_daemon *d)
            != 0;
 }
 
-/* Both looks at what lies in dir. OMK_EINVAL with what was printed. */
+/* Looks at what lies in dir. OMK_EINVAL with what was printed. */
 static int look_at(struct work *w, const struct omk_daemon *d,
                    const char **output, struct omk_err *err)
 {
-    const char *why;
+    const char *why, *tried, *checked;
     int rc;
 
     *output = "";
-    if (!d->wanted(w->node, &why) || !is_affected(w, d)
-        || !d->check || (d == &omk_daemon_php && w->lacks_users)) {
+    if (!d->wanted(w->node, &why) || !is_affected(w, d) || !d->check
+        || (d == &omk_daemon_php && w->lacks_users)) {
         return OMK_OK;
     }
-    rc = d->check(w->p, w->node, w->dir, output, err);
-    if (rc == OMK_OK && d->trial) {
-        rc = d->trial(w->p, w->node, w->dir,
-                      omk_fingerprint_of(w->p, w->files, d->name), output,
-                      err);
+    if (!d->trial) {
+        return d->check(w->p, w->node, w->dir, output, err);
+    }
+    /* A start reads all that the checker reads; the checker, asked where it
+     * fails, has the better words. */
+    rc = d->trial(w->p, w->node, w->dir,
+                  omk_fingerprint_of(w->p, w->files, d->name), &tried, err);
+    if (rc == OMK_EINVAL) {
+        *output = tried;
+        if (d->check(w->p, w->node, w->dir, &checked, NULL) == OMK_EINVAL) {
+            *output = checked;
+        }
     }
     return rc;
 }
 
-/* --- who is to blame, where the checker names nobody -------------------------- */
+/* --- who is to blame, where the checker names nobody
+ * -------------------------- */
 
 static bool is_as_applied(const struct work *w,
                           const struct omk_customer_entry *e)
@@ -109,8 +118,8 @@ struct suspect {
 /* Whether the daemon fails with these suspects as declared, all others as
  * applied. */
 static int fails_with(struct work *w, const struct omk_daemon *d,
-                      struct suspect *all, size_t count, size_t from,
-                      size_t to, bool *fails, struct omk_err *err)
+                      struct suspect *all, size_t count, size_t from, size_t to,
+                      bool *fails, struct omk_err *err)
 {
     const char *output;
     int rc;
@@ -164,8 +173,8 @@ static struct suspect *suspects_of(struct work *w, size_t *count)
             continue;
         }
         was = omk_customers_find(w->plan->applied, e->login);
-        all[(*count)++] = (struct suspect){
-            e, e->customer, was ? was->customer : NULL};
+        all[(*count)++] =
+            (struct suspect){e, e->customer, was ? was->customer : NULL};
     }
     return all;
 }
@@ -199,7 +208,8 @@ static int bisect(struct work *w, const struct omk_daemon *d,
     return OMK_OK;
 }
 
-/* --- a generation that passes -------------------------------------------------- */
+/* --- a generation that passes
+ * -------------------------------------------------- */
 
 /* Takes the customer whose fault it is back; the node's own fault fails. */
 static int take_back(struct work *w, const struct omk_daemon *d,
@@ -223,14 +233,12 @@ static int take_back(struct work *w, const struct omk_daemon *d,
         }
     }
     if (!*why.where) {
-        (void)apr_cpystrn(why.where,
-                          apr_pstrcat(w->p, w->node->customers_dir, "/",
-                                      e->login,
-                                      e->customer->include.data
-                                          ? ".httpd.conf"
-                                          : ".conf",
-                                      NULL),
-                          sizeof why.where);
+        (void)apr_cpystrn(
+            why.where,
+            apr_pstrcat(w->p, w->node->customers_dir, "/", e->login,
+                        e->customer->include.data ? ".httpd.conf" : ".conf",
+                        NULL),
+            sizeof why.where);
     }
     why.code = OMK_EINVAL;
     omk_plan_hold(w->plan, e, &why);
@@ -304,15 +312,15 @@ static int check_ports(struct work *w, struct omk_err *err)
     return OMK_OK;
 }
 
-/* --- daemons -------------------------------------------------------------------- */
+/* --- daemons
+ * -------------------------------------------------------------------- */
 
 /* Reloads what runs with another configuration than the files'. */
 static int reload_daemons(struct work *w, const struct omk_files *files,
                           bool restart, struct omk_err *err)
 {
     for (const struct omk_daemon *const *d = omk_daemons; *d; d++) {
-        const char *fingerprint =
-            omk_fingerprint_of(w->p, files, (*d)->name);
+        const char *fingerprint = omk_fingerprint_of(w->p, files, (*d)->name);
         char runs[OMK_SHA1_HEX + 1] = "";
         const char *why;
         int rc = OMK_OK;
@@ -368,13 +376,16 @@ static int go_to(struct work *w, unsigned number, const struct omk_files *files,
             || reload_daemons(w, files_before, true, &worse)) {
             say(w, "going back: %s: %s", worse.where, worse.text);
         }
-        omk_audit(w->node, "OMK0303", "generation %u failed (%s: %s), back to "
-                  "%u", number, err->where, err->text, before);
+        omk_audit(w->node, "OMK0303",
+                  "generation %u failed (%s: %s), back to "
+                  "%u",
+                  number, err->where, err->text, before);
     }
     return rc;
 }
 
-/* --- apply ---------------------------------------------------------------------- */
+/* --- apply
+ * ---------------------------------------------------------------------- */
 
 static int apply_generation(struct work *w, bool *flipped, struct omk_err *err)
 {
@@ -385,7 +396,7 @@ static int apply_generation(struct work *w, bool *flipped, struct omk_err *err)
     if (rc == OMK_OK) {
         rc = make_generation(w, err);
     }
-    if (rc == OMK_OK) {
+    if (rc == OMK_OK && w->plan->held) {
         /* Everything that differed may have been held. */
         rc = omk_plan_differs(w->plan, &differs, err);
     }
@@ -474,8 +485,10 @@ static int apply_locked(struct work *w, struct omk_apply_result *out,
     if (flipped) {
         out->generation = w->number;
         out->changed = true;
-        omk_audit(w->node, "OMK0301", "generation %u applied, %zu customers "
-                  "held", w->number, w->plan->held);
+        omk_audit(w->node, "OMK0301",
+                  "generation %u applied, %zu customers "
+                  "held",
+                  w->number, w->plan->held);
         return omk_generation_prune(w->p, w->node, err);
     }
     /* What an apply that was killed after its flip did not come to. */
@@ -504,7 +517,8 @@ int omk_apply(apr_pool_t *p, const struct omk_node *n,
     return rc;
 }
 
-/* --- rollback ------------------------------------------------------------------- */
+/* --- rollback
+ * ------------------------------------------------------------------- */
 
 static int find_target(struct work *w, unsigned current, unsigned *to,
                        struct omk_err *err)
@@ -554,8 +568,8 @@ static int rollback_locked(struct work *w, unsigned to, unsigned *now,
         rc = omk_generation_read(w->p, w->node, current, &here.there, err);
     }
     w->dir = omk_generation_dir(w->p, w->node, to);
-    for (const struct omk_daemon *const *d = omk_daemons;
-         rc == OMK_OK && *d; d++) {
+    for (const struct omk_daemon *const *d = omk_daemons; rc == OMK_OK && *d;
+         d++) {
         const char *output = "";
         struct omk_err why = {0};
 

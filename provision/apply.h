@@ -26,8 +26,8 @@ struct omk_apply_options {
 };
 
 struct omk_apply_result {
-    unsigned generation; /* that holds now; 0: none */
-    bool changed;        /* anything at all */
+    unsigned generation;   /* that holds now; 0: none */
+    bool changed;          /* anything at all */
     struct omk_plan *plan; /* with who was held, and why */
 };
 

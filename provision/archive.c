@@ -60,7 +60,7 @@ static const char *in_part(const struct work *w, const char *name)
     return apr_pstrcat(w->p, w->part, "/", name, NULL);
 }
 
-/* --- the tree -------------------------------------------------------------- */
+/* --- the tree ------------------------------------------------------------ */
 
 /* A line of a program's that is fit for a terminal and a log. */
 static const char *printable(apr_pool_t *p, const char *line, size_t len)
@@ -98,8 +98,8 @@ static int tar_failed(struct work *w, const char *output)
 {
     bool full = tells_of_full_disk(output);
 
-    return omk_fail(w->err, full ? OMK_ENOSPC : OMK_EIO, w->part,
-                    "%s%s", full ? "the disk is full: " : "",
+    return omk_fail(w->err, full ? OMK_ENOSPC : OMK_EIO, w->part, "%s%s",
+                    full ? "the disk is full: " : "",
                     printable(w->p, output, strcspn(output, "\n")));
 }
 
@@ -116,15 +116,14 @@ static int check_tar(struct work *w, const char *file)
     top = apr_pstrcat(w->p, w->login, "/", NULL);
     return status == 0 && !strncmp(output, top, strlen(top))
                ? OMK_OK
-               : omk_fail(w->err, OMK_EDAMAGED, file,
-                          "does not read back: %s",
+               : omk_fail(w->err, OMK_EDAMAGED, file, "does not read back: %s",
                           printable(w->p, output, strcspn(output, "\n")));
 }
 
 static int create_file(const char *path, struct omk_err *err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                  0600);
+    int fd =
+        open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     if (fd < 0) {
         return failed(err, path, "open");
@@ -140,12 +139,20 @@ static int archive_tree(struct work *w)
 {
     bool zstd = access(ZSTD, X_OK) == 0;
     const char *file = in_part(w, zstd ? "tree.tar.zst" : "tree.tar.gz");
-    const char *const argv[] = {
-        TAR,       "--create",        "--file",   file,
-        zstd ? "--zstd" : "--gzip",   "--acls",   "--xattrs",
-        "--numeric-owner",            "--sparse", "--directory",
-        w->node->srv_dir,             "--",       w->login,
-        NULL};
+    const char *const argv[] = {TAR,
+                                "--create",
+                                "--file",
+                                file,
+                                zstd ? "--zstd" : "--gzip",
+                                "--acls",
+                                "--xattrs",
+                                "--numeric-owner",
+                                "--sparse",
+                                "--directory",
+                                w->node->srv_dir,
+                                "--",
+                                w->login,
+                                NULL};
     const char *output;
     struct stat st;
     int srv, status, rc = omk_tree_srv(w->node, &srv, w->err);
@@ -176,7 +183,7 @@ static int archive_tree(struct work *w)
     return check_tar(w, file);
 }
 
-/* --- the rest -------------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------ */
 
 static int archive_databases(struct work *w, struct omk_db *db)
 {
@@ -216,10 +223,9 @@ static int copy(struct work *w, const char *from, const char *name)
 static int copy_declaration(struct work *w)
 {
     static const char *const endings[] = {".conf", ".mail", ".httpd.conf"};
-    int rc = copy(w,
-                  apr_pstrcat(w->p, w->node->state_dir, "/secrets/", w->login,
-                              NULL),
-                  "secret");
+    int rc = copy(
+        w, apr_pstrcat(w->p, w->node->state_dir, "/secrets/", w->login, NULL),
+        "secret");
 
     for (size_t i = 0; rc == OMK_OK && i < sizeof endings / sizeof *endings;
          i++) {
@@ -242,7 +248,7 @@ static int write_remarks(struct work *w)
                : OMK_OK;
 }
 
-/* --- its name -------------------------------------------------------------- */
+/* --- its name ------------------------------------------------------------ */
 
 static int remove_one(const char *path, const struct stat *st, int type,
                       struct FTW *ftw)
@@ -287,8 +293,8 @@ static int by_text(const void *a, const void *b)
 }
 
 static int list(apr_pool_t *p, const char *base, const char *login,
-                const char *before, const char *after,
-                apr_array_header_t **out, struct omk_err *err)
+                const char *before, const char *after, apr_array_header_t **out,
+                struct omk_err *err)
 {
     apr_array_header_t *found = apr_array_make(p, 4, sizeof(const char *));
     const struct dirent *e;
@@ -335,8 +341,7 @@ static int make_base(const char *base, struct omk_err *err)
     if (lstat(base, &st) != 0) {
         return failed(err, base, "stat");
     }
-    return S_ISDIR(st.st_mode) && st.st_uid == geteuid()
-                   && !(st.st_mode & 077)
+    return S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 077)
                ? OMK_OK
                : omk_fail(err, OMK_EDENIED, base,
                           "expected a directory of uid %u, mode 0700",
@@ -393,13 +398,18 @@ static int finish(struct work *w, const char *whole)
     return rc ? rc : sync_all(w->base, w->err);
 }
 
-int omk_archive_make(apr_pool_t *p, const struct omk_node *n,
-                     const char *login, struct omk_db *db,
+int omk_archive_make(apr_pool_t *p, const struct omk_node *n, const char *login,
+                     struct omk_db *db,
                      void (*said)(void *ctx, const char *line), void *ctx,
                      const char **out, struct omk_err *err)
 {
-    struct work w = {.p = p, .node = n, .login = login, .base = base_of(p, n),
-                     .said = said, .ctx = ctx, .err = err};
+    struct work w = {.p = p,
+                     .node = n,
+                     .login = login,
+                     .base = base_of(p, n),
+                     .said = said,
+                     .ctx = ctx,
+                     .err = err};
     const char *whole;
     int rc;
 

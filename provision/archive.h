@@ -25,8 +25,8 @@ struct omk_node;
  * lock. On failure nothing of it stays. OMK_ENOSPC, OMK_EDENIED, OMK_EDAMAGED
  * (what was written does not read back), OMK_EBUSY, OMK_EIO, OMK_ENOENT (no
  * tar). */
-int omk_archive_make(apr_pool_t *p, const struct omk_node *n,
-                     const char *login, struct omk_db *db,
+int omk_archive_make(apr_pool_t *p, const struct omk_node *n, const char *login,
+                     struct omk_db *db,
                      void (*said)(void *ctx, const char *line), void *ctx,
                      const char **out, struct omk_err *err);
 

@@ -11,7 +11,7 @@
 static const char *replace_all(apr_pool_t *p, const char *text,
                                const char *what, const char *by)
 {
-    for (const char *at; (at = strstr(text, what)); ) {
+    for (const char *at; (at = strstr(text, what));) {
         text = apr_pstrcat(p, apr_pstrmemdup(p, text, (size_t)(at - text)), by,
                            at + strlen(what), NULL);
     }
@@ -19,8 +19,8 @@ static const char *replace_all(apr_pool_t *p, const char *text,
 }
 
 /* LOGIN of the first "prefixLOGINending" in the text. */
-static const char *login_at(apr_pool_t *p, const char *text,
-                            const char *prefix, const char *ending)
+static const char *login_at(apr_pool_t *p, const char *text, const char *prefix,
+                            const char *ending)
 {
     const char *at = text;
 
@@ -49,8 +49,8 @@ static void find_place(apr_pool_t *p, const char *text, struct omk_err *why)
         long line = strtol(at + 5, &of, 10);
 
         if (line > 0 && !strncmp(of, " of /", 5)) {
-            place = apr_psprintf(p, "%.*s:%ld",
-                                 (int)strcspn(of + 4, ":\n\"' "), of + 4, line);
+            place = apr_psprintf(p, "%.*s:%ld", (int)strcspn(of + 4, ":\n\"' "),
+                                 of + 4, line);
         }
         at += 5;
     }
@@ -109,8 +109,8 @@ const char *omk_blame(apr_pool_t *p, const struct omk_node *n, const char *dir,
     login = login_at(p, text, apr_pstrcat(p, dir, "/source/customers.d/", NULL),
                      ".httpd.conf");
     if (!login) {
-        login = login_at(p, text, apr_pstrcat(p, dir, "/httpd/", NULL),
-                         ".conf");
+        login =
+            login_at(p, text, apr_pstrcat(p, dir, "/httpd/", NULL), ".conf");
     }
     if (!login) {
         login = login_at(p, text, "/php/pool.d/", ".conf");
@@ -118,9 +118,9 @@ const char *omk_blame(apr_pool_t *p, const struct omk_node *n, const char *dir,
     if (!login) {
         login = login_at(p, text, "[pool ", "]");
     }
-    text = replace_all(p, text,
-                       apr_pstrcat(p, dir, "/source/customers.d", NULL),
-                       n->customers_dir);
+    text =
+        replace_all(p, text, apr_pstrcat(p, dir, "/source/customers.d", NULL),
+                    n->customers_dir);
     text = replace_all(p, text, apr_pstrcat(p, dir, "/source/httpd.d", NULL),
                        n->httpd_d_dir);
     text = replace_all(p, text, apr_pstrcat(p, dir, "/source/conf.d", NULL),

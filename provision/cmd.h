@@ -35,7 +35,7 @@ struct omk_cmd {
     const struct omk_node *node;
     bool json, dry_run, yes, exit_code;
     const char *domain, *docroot; /* --domain, --docroot */
-    int argc; /* what is left behind the command's words */
+    int argc;                     /* what is left behind the command's words */
     char **argv;
 };
 
@@ -54,7 +54,8 @@ extern const struct omk_command omk_commands_customer[];
 extern const struct omk_command omk_commands_edit[];
 extern const struct omk_command omk_commands_node[];
 
-/* Prints "omakase: WHERE: TEXT" and returns the exit code that belongs to it. */
+/* Prints "omakase: WHERE: TEXT" and returns the exit code that belongs to it.
+ */
 int omk_cmd_error(const struct omk_err *err);
 
 /* Prints and frees. */
@@ -65,8 +66,7 @@ void omk_cmd_print_held(const struct omk_plan *plan);
 json_t *omk_cmd_json_held(const struct omk_plan *plan);
 
 /* The plan, with what the machine has. */
-int omk_cmd_plan(struct omk_cmd *c, struct omk_plan **out,
-                 struct omk_err *err);
+int omk_cmd_plan(struct omk_cmd *c, struct omk_plan **out, struct omk_err *err);
 
 /* Options for apply that print what it says to stderr. */
 void omk_cmd_apply_options(struct omk_cmd *c, struct omk_apply_options *o);

@@ -29,7 +29,7 @@ static void waiting(void *ctx)
     said(ctx, "another omakase is at work; waiting for it");
 }
 
-/* --- remove ------------------------------------------------------------------- */
+/* --- remove -------------------------------------------------------------- */
 
 static int sync_dir(const char *dir, struct omk_err *err)
 {
@@ -65,10 +65,10 @@ static int remove_locked(struct omk_cmd *c, const char *login,
                          const char **archive, struct omk_err *err)
 {
     struct omk_db *db = NULL;
-    int rc = omk_is_declared(c->p, c->node, login, NULL)
-                 ? OMK_OK
-                 : omk_fail(err, OMK_ENOENT, login,
-                            "there is no such customer");
+    int rc =
+        omk_is_declared(c->p, c->node, login, NULL)
+            ? OMK_OK
+            : omk_fail(err, OMK_ENOENT, login, "there is no such customer");
 
     if (rc == OMK_OK && *c->node->mariadbd) {
         rc = omk_db_open(c->node, &db, err);
@@ -121,14 +121,13 @@ static int customer_remove(struct omk_cmd *c)
     return OMK_EX_OK;
 }
 
-/* --- purge -------------------------------------------------------------------- */
+/* --- purge --------------------------------------------------------------- */
 
 static const char *newest_archive(const struct omk_purge *w)
 {
-    return w->archives->nelts
-               ? APR_ARRAY_IDX(w->archives, w->archives->nelts - 1,
-                               const char *)
-               : NULL;
+    return w->archives->nelts ? APR_ARRAY_IDX(
+               w->archives, w->archives->nelts - 1, const char *)
+                              : NULL;
 }
 
 static void print_purge(struct omk_cmd *c, const struct omk_purge *w, bool done)
@@ -169,8 +168,8 @@ static void json_purge(struct omk_cmd *c, const struct omk_purge *w, bool done)
         "{s:s, s:b, s:i, s:I, s:o, s:b, s:b, s:s?}", "login", w->login, "done",
         done, "databases", (int)w->databases, "database_bytes",
         (json_int_t)w->database_bytes, "tree",
-        w->tree ? json_string(apr_pstrcat(c->p, c->node->srv_dir, "/",
-                                          w->login, NULL))
+        w->tree ? json_string(
+            apr_pstrcat(c->p, c->node->srv_dir, "/", w->login, NULL))
                 : json_null(),
         "user", w->user, "secret", w->secret, "archive", newest_archive(w)));
 }
@@ -184,10 +183,10 @@ static int purge_locked(struct omk_cmd *c, struct omk_purge *w,
         return rc;
     }
     /* Before and after: a purge that stops half way is told by its first. */
-    omk_audit(c->node, "OMK0305", "customer %s: purge begins", w->login);
+    omk_audit(c->node, "OMK0306", "customer %s: purge begins", w->login);
     rc = omk_purge_do(c->p, c->node, w, err);
     if (rc == OMK_OK) {
-        omk_audit(c->node, "OMK0306", "customer %s purged", w->login);
+        omk_audit(c->node, "OMK0305", "customer %s purged", w->login);
     }
     return rc;
 }
@@ -223,7 +222,7 @@ static int purge(struct omk_cmd *c)
     return OMK_EX_OK;
 }
 
-/* --- usage -------------------------------------------------------------------- */
+/* --- usage --------------------------------------------------------------- */
 
 struct usage {
     struct omk_cmd *c;
@@ -242,8 +241,7 @@ static struct omk_db_state *database_sizes(struct omk_cmd *c)
     if (!*c->node->mariadbd) {
         return NULL;
     }
-    if (omk_db_open(c->node, &db, &err)
-        || omk_db_load(db, c->p, &state, &err)
+    if (omk_db_open(c->node, &db, &err) || omk_db_load(db, c->p, &state, &err)
         || omk_db_load_sizes(db, state, &err)) {
         (void)omk_cmd_error(&err);
         state = NULL;
@@ -263,31 +261,29 @@ static void print_line(struct usage *s, const char *login,
 {
     struct omk_cmd *c = s->c;
 
-    (void)printf("%-30s %10s %10s %10s %10s %10s\n", login,
-                 megabytes(c, u->web),
-                 !customer             ? "?"
-                 : customer->web_quota ? omk_size_print(c->p,
-                                                        customer->web_quota)
-                                       : "-",
-                 megabytes(c, u->log), megabytes(c, u->mail),
-                 s->databases ? megabytes(c, u->databases) : "?");
+    (void)printf(
+        "%-30s %10s %10s %10s %10s %10s\n", login, megabytes(c, u->web),
+        !customer             ? "?"
+        : customer->web_quota ? omk_size_print(c->p, customer->web_quota)
+                              : "-",
+        megabytes(c, u->log), megabytes(c, u->mail),
+        s->databases ? megabytes(c, u->databases) : "?");
 }
 
 static void add_json(struct usage *s, const char *login,
                      const struct omk_usage *u,
                      const struct omk_customer *customer, bool over)
 {
-    json_t *quota = customer ? json_integer((json_int_t)customer->web_quota)
-                             : json_null();
-    json_t *databases = s->databases ? json_integer((json_int_t)u->databases)
-                                     : json_null();
+    json_t *quota =
+        customer ? json_integer((json_int_t)customer->web_quota) : json_null();
+    json_t *databases =
+        s->databases ? json_integer((json_int_t)u->databases) : json_null();
 
     (void)json_array_append_new(
-        s->list,
-        json_pack("{s:s, s:I, s:o, s:b, s:I, s:I, s:o}", "login", login, "web",
-                  (json_int_t)u->web, "web_quota", quota, "over", over, "log",
-                  (json_int_t)u->log, "mail", (json_int_t)u->mail, "databases",
-                  databases));
+        s->list, json_pack("{s:s, s:I, s:o, s:b, s:I, s:I, s:o}", "login",
+                           login, "web", (json_int_t)u->web, "web_quota", quota,
+                           "over", over, "log", (json_int_t)u->log, "mail",
+                           (json_int_t)u->mail, "databases", databases));
 }
 
 /* Of a customer whose file is wrong the quota is not known, and all else is. */
@@ -356,13 +352,16 @@ static int usage(struct omk_cmd *c)
 
 const struct omk_command omk_commands_account[] = {
     {"customer remove", "LOGIN", "archive a customer and declare it no more",
-     "Files, databases, declaration and password go into the state's archive/,\n"
+     "Files, databases, declaration and password go into the state's "
+     "archive/,\n"
      "which is checked; then the declaration is taken away. Everything else\n"
-     "stays where it is: omakase apply takes the site away, customer purge the\n"
+     "stays where it is: omakase apply takes the site away, customer purge "
+     "the\n"
      "rest. Needs MariaDB to run, where this node has it.\n",
      1, 1, customer_remove},
     {"customer purge", "LOGIN --yes", "delete what remove has left",
-     "Deletes databases, files, Unix user (and ends its processes) and password\n"
+     "Deletes databases, files, Unix user (and ends its processes) and "
+     "password\n"
      "of who is neither declared nor served any more, for good. The archive\n"
      "stays. Without --yes it says what it would delete (exit code 64).\n",
      1, 1, purge},

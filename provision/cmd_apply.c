@@ -55,8 +55,7 @@ json_t *omk_cmd_json_held(const struct omk_plan *plan)
     return list;
 }
 
-int omk_cmd_plan(struct omk_cmd *c, struct omk_plan **out,
-                 struct omk_err *err)
+int omk_cmd_plan(struct omk_cmd *c, struct omk_plan **out, struct omk_err *err)
 {
     struct omk_host *host;
     int rc = omk_plan_make(c->p, c->node, out, err);
@@ -71,7 +70,8 @@ int omk_cmd_plan(struct omk_cmd *c, struct omk_plan **out,
     return rc;
 }
 
-/* --- plan ------------------------------------------------------------------- */
+/* --- plan -------------------------------------------------------------------
+ */
 
 static json_t *json_changes(const struct omk_plan *plan)
 {
@@ -94,7 +94,7 @@ static void print_change(const struct omk_change *c)
     static const char marks[] = "+~-!*";
 
     (void)printf("%c %-16s %s\n", marks[c->kind], c->subject, c->what);
-    for (const char *s = c->detail; *s; ) {
+    for (const char *s = c->detail; *s;) {
         size_t len = strcspn(s, "\n");
 
         (void)printf("    %.*s\n", (int)len, s);
@@ -114,10 +114,9 @@ static int plan(struct omk_cmd *c)
     }
     changes = plan->changes->nelts;
     if (c->json) {
-        omk_cmd_json(json_pack("{s:i, s:o, s:o}", "generation",
-                               (int)plan->current, "changes",
-                               json_changes(plan), "held",
-                               omk_cmd_json_held(plan)));
+        omk_cmd_json(json_pack(
+            "{s:i, s:o, s:o}", "generation", (int)plan->current, "changes",
+            json_changes(plan), "held", omk_cmd_json_held(plan)));
     }
     else {
         for (int i = 0; i < changes; i++) {
@@ -131,7 +130,8 @@ static int plan(struct omk_cmd *c)
     return plan->held ? OMK_EX_FAILED : changes ? OMK_EX_DIFFERS : OMK_EX_OK;
 }
 
-/* --- apply ------------------------------------------------------------------ */
+/* --- apply ------------------------------------------------------------------
+ */
 
 static int apply(struct omk_cmd *c)
 {
@@ -154,7 +154,7 @@ static int apply(struct omk_cmd *c)
     }
     else {
         omk_cmd_print_held(r.plan);
-        (void)printf(c->dry_run ? "would pass; generation %u stays\n"
+        (void)printf(c->dry_run  ? "would pass; generation %u stays\n"
                      : r.changed ? "generation %u applied\n"
                                  : "nothing to do; generation %u holds\n",
                      r.generation);
@@ -162,7 +162,8 @@ static int apply(struct omk_cmd *c)
     return r.plan->held ? OMK_EX_HELD : OMK_EX_OK;
 }
 
-/* --- rollback, generations --------------------------------------------------- */
+/* --- rollback, generations ---------------------------------------------------
+ */
 
 static int rollback(struct omk_cmd *c)
 {
@@ -212,10 +213,9 @@ static int generations(struct omk_cmd *c)
         }
         if (c->json) {
             (void)json_array_append_new(
-                all, json_pack("{s:i, s:b, s:b, s:i}", "number",
-                               (int)g->number, "current", g->current,
-                               "complete", g->complete, "made",
-                               (int)apr_time_sec(g->made)));
+                all, json_pack("{s:i, s:b, s:b, s:i}", "number", (int)g->number,
+                               "current", g->current, "complete", g->complete,
+                               "made", (int)apr_time_sec(g->made)));
         }
         else {
             (void)printf("%s %6u  %s\n", g->current ? "*" : " ", g->number,
@@ -238,7 +238,8 @@ const struct omk_command omk_commands_apply[] = {
      0, 0, plan},
     {"apply", "", "make it so",
      "  --dry-run    render and check, change nothing\n"
-     "Exit code 0: applied or nothing to do; 1: nothing was applied; 3: applied,\n"
+     "Exit code 0: applied or nothing to do; 1: nothing was applied; 3: "
+     "applied,\n"
      "but customers whose files are wrong are held as they were.\n",
      0, 0, apply},
     {"rollback", "[N]", "go back to generation N, or to the one before", "", 0,

@@ -29,8 +29,8 @@ static int find_customer(struct omk_cmd *c, struct omk_customers **all,
     int rc = omk_login_check(login, strlen(login), err);
 
     if (rc == OMK_OK) {
-        rc = omk_customers_load(c->p, c->node, c->node->customers_dir, all,
-                                err);
+        rc =
+            omk_customers_load(c->p, c->node, c->node->customers_dir, all, err);
     }
     if (rc) {
         return rc;
@@ -40,7 +40,8 @@ static int find_customer(struct omk_cmd *c, struct omk_customers **all,
                 : omk_fail(err, OMK_ENOENT, login, "there is no such customer");
 }
 
-/* --- add -------------------------------------------------------------------- */
+/* --- add --------------------------------------------------------------------
+ */
 
 static int no_claims_collide(struct omk_cmd *c, const char *login,
                              const struct omk_customer *new_one,
@@ -48,8 +49,8 @@ static int no_claims_collide(struct omk_cmd *c, const char *login,
 {
     struct omk_customers *all, *with;
     struct omk_customer_entry *e;
-    int rc = omk_customers_load(c->p, c->node, c->node->customers_dir, &all,
-                                err);
+    int rc =
+        omk_customers_load(c->p, c->node, c->node->customers_dir, &all, err);
 
     if (rc) {
         return rc;
@@ -59,8 +60,7 @@ static int no_claims_collide(struct omk_cmd *c, const char *login,
     with->count = all->count + 1;
     with->entries = apr_pcalloc(c->p, with->count * sizeof *with->entries);
     if (all->count) {
-        memcpy(with->entries, all->entries,
-               all->count * sizeof *with->entries);
+        memcpy(with->entries, all->entries, all->count * sizeof *with->entries);
     }
     e = &with->entries[all->count];
     e->login = login;
@@ -85,12 +85,11 @@ static int write_declaration(struct omk_cmd *c, const char *login,
         (void)apr_cpystrn(err->where, "--domain", sizeof err->where);
         return rc;
     }
-    text = apr_psprintf(c->p, "# Customer %s; see omakase-customer(5).\n"
-                              "domain \"%s\" {%s%s%s}\n",
-                        login, domain,
-                        c->docroot ? "\n    docroot = \"" : "",
-                        c->docroot ? c->docroot : "",
-                        c->docroot ? "\"\n" : "");
+    text = apr_psprintf(c->p,
+                        "# Customer %s; see omakase-customer(5).\n"
+                        "domain \"%s\" {%s%s%s}\n",
+                        login, domain, c->docroot ? "\n    docroot = \"" : "",
+                        c->docroot ? c->docroot : "", c->docroot ? "\"\n" : "");
     rc = omk_customer_parse(c->p, c->node, login, path, text, strlen(text),
                             &customer, err);
     if (rc == OMK_OK) {
@@ -144,7 +143,8 @@ static int add(struct omk_cmd *c)
     return OMK_EX_OK;
 }
 
-/* --- show, list --------------------------------------------------------------- */
+/* --- show, list
+ * --------------------------------------------------------------- */
 
 static json_t *json_domains(const struct omk_customer *u)
 {
@@ -176,16 +176,15 @@ static json_t *json_customer(const struct omk_customer_entry *e)
     boxes = json_array();
     for (size_t i = 0; i < u->mailbox_count; i++) {
         (void)json_array_append_new(
-            boxes, json_pack("{s:s, s:I, s:s?, s:b}", "name",
-                             u->mailboxes[i].name, "quota",
-                             (json_int_t)u->mailboxes[i].quota, "forward",
-                             u->mailboxes[i].forward, "keep",
-                             u->mailboxes[i].keep));
+            boxes,
+            json_pack("{s:s, s:I, s:s?, s:b}", "name", u->mailboxes[i].name,
+                      "quota", (json_int_t)u->mailboxes[i].quota, "forward",
+                      u->mailboxes[i].forward, "keep", u->mailboxes[i].keep));
     }
     return json_pack("{s:s, s:o, s:I, s:I, s:i, s:b, s:b, s:b, s:b, s:b, s:s, "
                      "s:o}",
-                     "login", u->login, "domains", json_domains(u),
-                     "web_quota", (json_int_t)u->web_quota, "mail_quota",
+                     "login", u->login, "domains", json_domains(u), "web_quota",
+                     (json_int_t)u->web_quota, "mail_quota",
                      (json_int_t)u->mail_quota, "databases", (int)u->databases,
                      "php", u->php, "cgi", u->cgi, "ssi", u->ssi, "counter",
                      u->counter, "suspended", u->suspended, "note", u->note,
@@ -253,11 +252,10 @@ static int list(struct omk_cmd *c)
             (void)json_array_append_new(out, json_customer(e));
         }
         else {
-            (void)printf("%-30s  %s%s\n", e->login,
-                         e->customer ? e->customer->domains[0].name
-                                     : e->err.text,
-                         e->customer && e->customer->suspended ? " (suspended)"
-                                                               : "");
+            (void)printf(
+                "%-30s  %s%s\n", e->login,
+                e->customer ? e->customer->domains[0].name : e->err.text,
+                e->customer && e->customer->suspended ? " (suspended)" : "");
         }
     }
     if (c->json) {
@@ -269,14 +267,15 @@ static int list(struct omk_cmd *c)
     return OMK_EX_OK;
 }
 
-/* --- passwd ------------------------------------------------------------------- */
+/* --- passwd
+ * ------------------------------------------------------------------- */
 
 /* A line of stdin; from a terminal, or with nothing in it, a new password. */
 static int take_password(char out[OMK_PASSWORD_MAX + 3], bool *generated,
                          struct omk_err *err)
 {
-    *generated = isatty(STDIN_FILENO)
-                 || !fgets(out, OMK_PASSWORD_MAX + 3, stdin);
+    *generated =
+        isatty(STDIN_FILENO) || !fgets(out, OMK_PASSWORD_MAX + 3, stdin);
     if (!*generated) {
         out[strcspn(out, "\r\n")] = '\0';
         return OMK_OK;
@@ -345,7 +344,8 @@ const struct omk_command omk_commands_customer[] = {
     {"customer show", "LOGIN", "what is declared for a customer", "", 1, 1,
      show},
     {"passwd", "LOGIN", "set the password of FTP and MySQL",
-     "Takes it from standard input, one line; from a terminal it makes one and\n"
+     "Takes it from standard input, one line; from a terminal it makes one "
+     "and\n"
      "prints it.\n",
      1, 1, passwd},
     {"customer list", "", "all customers", "", 0, 0, list},

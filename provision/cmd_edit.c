@@ -24,16 +24,16 @@ struct change {
 typedef int change_fn(struct omk_cmd *c, struct change *ch,
                       struct omk_err *err);
 
-static int load(struct omk_cmd *c, struct change *ch, struct omk_customers **all,
-                struct omk_err *err)
+static int load(struct omk_cmd *c, struct change *ch,
+                struct omk_customers **all, struct omk_err *err)
 {
     const char *login = c->argv[0];
     const struct omk_customer_entry *e;
     int rc = omk_login_check(login, strlen(login), err);
 
     if (rc == OMK_OK) {
-        rc = omk_customers_load(c->p, c->node, c->node->customers_dir, all,
-                                err);
+        rc =
+            omk_customers_load(c->p, c->node, c->node->customers_dir, all, err);
     }
     if (rc) {
         return rc;
@@ -59,8 +59,8 @@ static int check_claims(struct omk_cmd *c, struct change *ch,
     struct omk_customers before = *all;
 
     /* As declared now is what everybody has; the new one loses. */
-    before.entries = apr_pmemdup(c->p, all->entries,
-                                 all->count * sizeof *all->entries);
+    before.entries =
+        apr_pmemdup(c->p, all->entries, all->count * sizeof *all->entries);
     e->customer = &ch->want;
     omk_customers_settle(c->p, all, &before);
     if (e->customer) {
@@ -117,7 +117,8 @@ static int change(struct omk_cmd *c, change_fn *fn)
     return OMK_EX_OK;
 }
 
-/* --- suspend, resume --------------------------------------------------------- */
+/* --- suspend, resume ---------------------------------------------------------
+ */
 
 static int suspend_it(struct omk_cmd *c, struct change *ch, struct omk_err *err)
 {
@@ -145,7 +146,8 @@ static int resume(struct omk_cmd *c)
     return change(c, resume_it);
 }
 
-/* --- domains ----------------------------------------------------------------- */
+/* --- domains -----------------------------------------------------------------
+ */
 
 static int domain_word(struct omk_cmd *c, int i, const char **out,
                        struct omk_err *err)
@@ -246,7 +248,8 @@ static int rename_domain(struct omk_cmd *c)
     return change(c, rename_domain_of);
 }
 
-/* --- mailboxes ---------------------------------------------------------------- */
+/* --- mailboxes
+ * ---------------------------------------------------------------- */
 
 static const char *mail_text(const struct change *ch)
 {
@@ -296,8 +299,7 @@ const struct omk_command omk_commands_edit[] = {
     {"customer rename-domain", "LOGIN OLD NEW", "give a domain another name",
      "", 3, 3, rename_domain},
     {"domain add", "LOGIN DOMAIN", "a further domain of a customer",
-     "  --docroot web/SUB  published there instead of web\n", 2, 2,
-     domain_add},
+     "  --docroot web/SUB  published there instead of web\n", 2, 2, domain_add},
     {"domain remove", "LOGIN DOMAIN", "take a domain away", "", 2, 2,
      domain_remove},
     {"mail add", "LOGIN NAME [OPTION...]", "declare a mailbox",

@@ -86,7 +86,7 @@ static int stop(struct omk_cmd *c)
     while (omk_daemons[count]) {
         count++;
     }
-    for (size_t i = count; code == OMK_EX_OK && i-- > 0; ) {
+    for (size_t i = count; code == OMK_EX_OK && i-- > 0;) {
         const struct omk_daemon *d = omk_daemons[i];
         bool forced;
 
@@ -97,14 +97,14 @@ static int stop(struct omk_cmd *c)
             code = omk_cmd_error(&err);
         }
         else if (!c->json) {
-            (void)printf("%s stopped%s\n", d->name,
-                         forced ? ", by force" : "");
+            (void)printf("%s stopped%s\n", d->name, forced ? ", by force" : "");
         }
     }
     return code;
 }
 
-/* --- status ------------------------------------------------------------------ */
+/* --- status ------------------------------------------------------------------
+ */
 
 static const char *const state_names[] = {
     [OMK_DAEMON_RUNS] = "runs",
@@ -140,8 +140,8 @@ static void daemon_states(struct omk_cmd *c, const struct omk_plan *plan,
             omk_status_daemon(c->p, c->node, plan, *d, &pid);
 
         (void)json_object_set_new(
-            out, (*d)->name, json_pack("{s:s, s:i}", "state", state_names[s],
-                                       "pid", (int)pid));
+            out, (*d)->name,
+            json_pack("{s:s, s:i}", "state", state_names[s], "pid", (int)pid));
         if (!c->json) {
             (void)printf("%-10s %s", (*d)->name, state_names[s]);
             (void)printf(pid ? ", pid %ld\n" : "\n", (long)pid);
@@ -191,7 +191,8 @@ const struct omk_command omk_commands_node[] = {
      "Exit code 0: all is as applied; 2: something is not; 1: an error.\n", 0,
      0, status},
     {"start", "[DAEMON...]", "start the daemons, where no init system does",
-     "DAEMON: mariadb, php-fpm, httpd. Nothing to do for one that runs.\n", 0, 8, start},
+     "DAEMON: mariadb, php-fpm, httpd. Nothing to do for one that runs.\n", 0,
+     8, start},
     {"stop", "[DAEMON...]", "end them", "", 0, 8, stop},
     {0},
 };

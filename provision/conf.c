@@ -141,14 +141,15 @@ static void blank_comments(char *text, size_t len)
 
     do {
         t = omk_scan_next(&s, &from, &n);
-        for (char *c = text + (from - text); t == OMK_T_COMMENT && n; n--, c++) {
+        for (char *c = text + (from - text); t == OMK_T_COMMENT && n;
+             n--, c++) {
             *c = *c == '\n' ? '\n' : ' ';
         }
     } while (t != OMK_T_END && t != OMK_T_BAD);
 }
 
-int omk_conf_read(cfg_t *cfg, apr_pool_t *p, const char *name,
-                  const char *text, size_t len, struct omk_err *err)
+int omk_conf_read(cfg_t *cfg, apr_pool_t *p, const char *name, const char *text,
+                  size_t len, struct omk_err *err)
 {
     struct omk_err e = {0};
     int rc = refuse_bytes(name, text, len, err);

@@ -10,14 +10,13 @@
 
 struct omk_err;
 
-
 /* Makes the reader for opts; cfg_free is the pool's. Never NULL. */
 cfg_t *omk_conf_new(apr_pool_t *p, cfg_opt_t *opts);
 
 /* Reads len bytes at text. OMK_EINVAL with err->where "name:LINE". A `${` is
  * refused, since libconfuse would read the environment there. */
-int omk_conf_read(cfg_t *cfg, apr_pool_t *p, const char *name,
-                  const char *text, size_t len, struct omk_err *err);
+int omk_conf_read(cfg_t *cfg, apr_pool_t *p, const char *name, const char *text,
+                  size_t len, struct omk_err *err);
 
 /* For validating callbacks: the value just read. */
 const char *omk_conf_last_string(cfg_opt_t *opt);

@@ -306,7 +306,8 @@ static int mail_line(apr_pool_t *p, char *line, struct omk_mailbox *m,
 int omk_mail_parse(apr_pool_t *p, const char *name, const char *text,
                    size_t len, struct omk_customer *out, struct omk_err *err)
 {
-    apr_array_header_t *boxes = apr_array_make(p, 8, sizeof(struct omk_mailbox));
+    apr_array_header_t *boxes =
+        apr_array_make(p, 8, sizeof(struct omk_mailbox));
     apr_hash_t *seen = apr_hash_make(p);
     struct omk_err why = {OMK_EINVAL, "", "a NUL byte; expected text"};
     const char *end = text + len;
@@ -350,8 +351,8 @@ int omk_mail_parse(apr_pool_t *p, const char *name, const char *text,
 
 /* --- the directory ------------------------------------------------------- */
 
-static int optional_file(apr_pool_t *p, const char *path,
-                         struct omk_bytes *out, struct omk_err *err)
+static int optional_file(apr_pool_t *p, const char *path, struct omk_bytes *out,
+                         struct omk_err *err)
 {
     struct omk_err why;
     int rc = omk_conf_file(p, path, &out->data, &out->len, &why);
@@ -439,9 +440,8 @@ static int list_logins(apr_pool_t *p, const char *dir,
     return OMK_OK;
 }
 
-int omk_customers_load(apr_pool_t *p, const struct omk_node *n,
-                       const char *dir, struct omk_customers **out,
-                       struct omk_err *err)
+int omk_customers_load(apr_pool_t *p, const struct omk_node *n, const char *dir,
+                       struct omk_customers **out, struct omk_err *err)
 {
     apr_array_header_t *list =
         apr_array_make(p, 64, sizeof(struct omk_customer_entry));
@@ -575,8 +575,7 @@ void omk_customers_settle(apr_pool_t *p, struct omk_customers *c,
             for (size_t k = 0; k <= domain->alias_count && e->customer; k++) {
                 claim_one(claims,
                           apr_pstrcat(p, "domain ",
-                                      k ? domain->aliases[k - 1]
-                                        : domain->name,
+                                      k ? domain->aliases[k - 1] : domain->name,
                                       NULL),
                           e, applied);
             }

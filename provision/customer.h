@@ -11,7 +11,7 @@
 
 struct omk_node;
 
-#define OMK_DOMAINS_MAX 200   /* of a customer, aliases included */
+#define OMK_DOMAINS_MAX 200 /* of a customer, aliases included */
 #define OMK_MAILBOXES_MAX 2000
 
 /* DOMAIN and www.DOMAIN; the aliases are served alike. */
@@ -67,9 +67,8 @@ struct omk_customers {
  * customer whose file is wrong is an entry with its error; only a directory
  * that cannot be read is an error of the whole. An absent directory is one
  * without customers. All of it is of p. */
-int omk_customers_load(apr_pool_t *p, const struct omk_node *n,
-                       const char *dir, struct omk_customers **out,
-                       struct omk_err *err);
+int omk_customers_load(apr_pool_t *p, const struct omk_node *n, const char *dir,
+                       struct omk_customers **out, struct omk_err *err);
 
 /* NULL when there is none. */
 struct omk_customer_entry *omk_customers_find(const struct omk_customers *c,

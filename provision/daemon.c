@@ -132,8 +132,8 @@ int omk_daemon_start(apr_pool_t *p, const struct omk_node *n,
         if (!omk_wait_a_little(until)) {
             (void)omk_end(pid, d->stop_s);
             return omk_fail(err, OMK_EBUSY, d->name,
-                            "does not answer %d s after its start: %s",
-                            START_S, tail(p, log, from));
+                            "does not answer %d s after its start: %s", START_S,
+                            tail(p, log, from));
         }
     }
     return omk_fail(err, OMK_EINVAL, d->name, "does not start: %s",
@@ -182,8 +182,8 @@ int omk_daemon_reload(apr_pool_t *p, const struct omk_node *n,
         }
         if (!omk_is_alive(pid)) {
             return omk_fail(err, OMK_ENOENT, d->name,
-                            "ended when it was reloaded; see %s/%s",
-                            n->log_dir, d->log);
+                            "ended when it was reloaded; see %s/%s", n->log_dir,
+                            d->log);
         }
     } while (omk_wait_a_little(until));
     return omk_fail(err, OMK_EBUSY, d->name, "after the reload: %s", why.text);
@@ -216,8 +216,8 @@ int omk_free_port(unsigned *out, struct omk_err *err)
 int omk_listen_is_free(const char *listen_at, struct omk_err *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_PASSIVE | AI_NUMERICHOST
-                                         | AI_NUMERICSERV};
+                             .ai_flags =
+                                 AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
     const char *colon = strrchr(listen_at, ':');
     bool any = !colon || !strncmp(listen_at, "*:", 2)
                || !strncmp(listen_at, "0.0.0.0:", 8);
@@ -236,8 +236,7 @@ int omk_listen_is_free(const char *listen_at, struct omk_err *err)
     if (fd >= 0) {
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     }
-    e = fd < 0 || bind(fd, a->ai_addr, a->ai_addrlen) != 0
-                || listen(fd, 1) != 0
+    e = fd < 0 || bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, 1) != 0
             ? errno
             : 0;
     if (fd >= 0) {

@@ -14,10 +14,10 @@ struct omk_err;
 struct omk_node;
 
 struct omk_daemon {
-    const char *name; /* as in fingerprints */
+    const char *name;           /* as in fingerprints */
     const char *pid_file, *log; /* below run_dir; below log_dir */
     int reload_signal; /* 0: it knows no reload and has no fingerprint */
-    unsigned stop_s; /* how long it may take to end */
+    unsigned stop_s;   /* how long it may take to end */
 
     /* Whether this node has the daemon; if not, *why says so. */
     bool (*wanted)(const struct omk_node *n, const char **why);

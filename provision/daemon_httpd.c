@@ -70,6 +70,19 @@ static int wait_for(pid_t pid, const char *address, const char *fingerprint,
     return omk_fail(err, OMK_EINVAL, "httpd", "does not start");
 }
 
+/* The one of an apply that was killed; it ends by itself, but not at once. We
+ * hold the lock: it is nobody else's. */
+static void end_leftover(apr_pool_t *p, const struct omk_node *n)
+{
+    static const struct omk_daemon leftover = {.pid_file = "httpd-trial.pid"};
+    pid_t pid = omk_daemon_pid(p, n, &leftover);
+
+    if (pid) {
+        (void)omk_end(pid, 10);
+    }
+    (void)unlink(apr_pstrcat(p, n->run_dir, "/httpd-trial.pid", NULL));
+}
+
 static int try_once(apr_pool_t *p, const struct omk_node *n, const char *dir,
                     const char *fingerprint, const char **output,
                     struct omk_err *err)
@@ -87,8 +100,8 @@ static int try_once(apr_pool_t *p, const struct omk_node *n, const char *dir,
     address = apr_psprintf(p, "127.0.0.1:%u", port);
     define = apr_psprintf(p, "Define OMAKASE_TRIAL %s", address);
     {
-        const char *argv[] = {n->httpd, "-DFOREGROUND", "-C", define, "-E",
-                              log, "-f", entry(p, dir), NULL};
+        const char *argv[] = {n->httpd, "-DFOREGROUND", "-C", define, "-E", log,
+                              "-f",     entry(p, dir),  NULL};
 
         if (unlink(log) != 0 && errno != ENOENT) {
             return omk_fail(err, OMK_EIO, log, "unlink: %s", strerror(errno));
@@ -113,6 +126,7 @@ static int trial(apr_pool_t *p, const struct omk_node *n, const char *dir,
 {
     int rc;
 
+    end_leftover(p, n);
     /* Another may have taken the port between the look and the start. */
     for (int tries = 5;; tries--) {
         rc = try_once(p, n, dir, fingerprint, output, err);

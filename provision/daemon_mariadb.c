@@ -31,10 +31,10 @@ static bool wanted(const struct omk_node *n, const char **why)
 static const char *const *command(apr_pool_t *p, const struct omk_node *n,
                                   const char *dir)
 {
-    const char *argv[] = {n->mariadbd,
-                          apr_pstrcat(p, "--defaults-file=", dir,
-                                      "/mariadb/my.cnf", NULL),
-                          n->single_user ? NULL : "--user=mysql", NULL};
+    const char *argv[] = {
+        n->mariadbd,
+        apr_pstrcat(p, "--defaults-file=", dir, "/mariadb/my.cnf", NULL),
+        n->single_user ? NULL : "--user=mysql", NULL};
 
     return apr_pmemdup(p, argv, sizeof argv);
 }
@@ -48,7 +48,8 @@ static int give(const struct omk_node *n, const char *path, struct omk_err *err)
         return OMK_OK;
     }
     return !pw || lchown(path, pw->pw_uid, pw->pw_gid) != 0
-               ? omk_fail(err, OMK_EDENIED, path, "cannot be given to mysql: %s",
+               ? omk_fail(err, OMK_EDENIED, path,
+                          "cannot be given to mysql: %s",
                           pw ? strerror(errno) : "there is no such user")
                : OMK_OK;
 }
@@ -58,9 +59,8 @@ static int prepare(apr_pool_t *p, const struct omk_node *n, struct omk_err *err)
     const char *dir = apr_pstrmemdup(
         p, n->mysql_socket,
         (apr_size_t)(strrchr(n->mysql_socket, '/') - n->mysql_socket));
-    const char *argv[] = {
-        apr_pstrcat(p, n->libexec, "/mariadb-init", NULL),
-        apr_pstrcat(p, n->state_dir, "/mysql", NULL), NULL};
+    const char *argv[] = {apr_pstrcat(p, n->libexec, "/mariadb-init", NULL),
+                          apr_pstrcat(p, n->state_dir, "/mysql", NULL), NULL};
     const char *output;
     int status;
     int rc;

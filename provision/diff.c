@@ -27,9 +27,8 @@ static void show(apr_array_header_t *out, char mark,
                  const apr_array_header_t *lines, int from, int to)
 {
     for (int i = from; i < to && i < from + SHOWN; i++) {
-        APR_ARRAY_PUSH(out, const char *) =
-            apr_psprintf(out->pool, "%c %s\n", mark,
-                         APR_ARRAY_IDX(lines, i, char *));
+        APR_ARRAY_PUSH(out, const char *) = apr_psprintf(
+            out->pool, "%c %s\n", mark, APR_ARRAY_IDX(lines, i, char *));
     }
     if (to > from + SHOWN) {
         APR_ARRAY_PUSH(out, const char *) = apr_psprintf(

@@ -117,10 +117,10 @@ const char *omk_edit_add_domain(apr_pool_t *p, const char *text,
                                 const char *domain, const char *docroot)
 {
     return with_line(p, text,
-                     docroot ? apr_psprintf(p,
-                                            "domain \"%s\" { docroot = \"%s\" }",
-                                            domain, docroot)
-                             : apr_psprintf(p, "domain \"%s\" {}", domain));
+                     docroot
+                         ? apr_psprintf(p, "domain \"%s\" { docroot = \"%s\" }",
+                                        domain, docroot)
+                         : apr_psprintf(p, "domain \"%s\" {}", domain));
 }
 
 static bool find_domain(apr_pool_t *p, const char *text, const char *domain,
@@ -176,7 +176,8 @@ const char *omk_edit_rename_domain(apr_pool_t *p, const char *text,
                : NULL;
 }
 
-/* --- mail ------------------------------------------------------------------- */
+/* --- mail -------------------------------------------------------------------
+ */
 
 const char *omk_edit_add_mailbox(apr_pool_t *p, const char *text,
                                  const char *line)
@@ -202,14 +203,15 @@ const char *omk_edit_remove_mailbox(apr_pool_t *p, const char *text,
     return NULL;
 }
 
-/* --- writing ---------------------------------------------------------------- */
+/* --- writing ----------------------------------------------------------------
+ */
 
 int omk_edit_write_conf(apr_pool_t *p, const struct omk_node *n,
                         const char *text, const struct omk_customer *want,
                         struct omk_err *err)
 {
-    const char *path = apr_pstrcat(p, n->customers_dir, "/", want->login,
-                                   ".conf", NULL);
+    const char *path =
+        apr_pstrcat(p, n->customers_dir, "/", want->login, ".conf", NULL);
     struct omk_customer says;
     int rc = omk_customer_parse(p, n, want->login, path, text, strlen(text),
                                 &says, err);
@@ -232,8 +234,8 @@ int omk_edit_write_mail(apr_pool_t *p, const struct omk_node *n,
                         const struct omk_customer *c, const char *text,
                         struct omk_err *err)
 {
-    const char *path = apr_pstrcat(p, n->customers_dir, "/", c->login, ".mail",
-                                   NULL);
+    const char *path =
+        apr_pstrcat(p, n->customers_dir, "/", c->login, ".mail", NULL);
     struct omk_customer says = *c;
     int rc = omk_mail_parse(p, path, text, strlen(text), &says, err);
 

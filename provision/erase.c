@@ -51,7 +51,7 @@ static int failed_at(struct erase *e, const char *name, const char *what)
     return failed(e->err, where, what);
 }
 
-/* --- what is mounted ------------------------------------------------------- */
+/* --- what is mounted ----------------------------------------------------- */
 
 /* mountinfo has blanks and the like as \ooo. In place. */
 static void unescape(char *s)
@@ -131,7 +131,7 @@ int omk_erase_check(const struct omk_node *n, const char *login,
     return rc ? rc : check_mounts(top, err);
 }
 
-/* --- taking apart ---------------------------------------------------------- */
+/* --- taking apart -------------------------------------------------------- */
 
 /* rename to a name that nothing has. */
 static int move_aside(struct erase *e, int from, const char *name, int to,
@@ -327,7 +327,7 @@ static int erase_all(struct erase *e)
     return rc;
 }
 
-/* --- out of reach ----------------------------------------------------------- */
+/* --- out of reach -------------------------------------------------------- */
 
 /* SRV/.removed, which nobody but its owner may enter. */
 static int open_removed(const struct omk_node *n, int srv, bool make, int *out,

@@ -60,10 +60,9 @@ const struct omk_file *omk_files_find(const struct omk_files *sorted,
 {
     struct omk_file key = {.path = path};
 
-    return sorted && sorted->count
-               ? bsearch(&key, sorted->list, sorted->count,
-                         sizeof *sorted->list, by_path)
-               : NULL;
+    return sorted && sorted->count ? bsearch(&key, sorted->list, sorted->count,
+                                             sizeof *sorted->list, by_path)
+                                   : NULL;
 }
 
 static bool wanted(const char *name, const char *ending)
@@ -180,7 +179,7 @@ int omk_template(apr_pool_t *p, const char *name, const char *text,
     apr_array_header_t *parts = apr_array_make(p, 64, sizeof(const char *));
     const char *s = text;
 
-    for (const char *at; (at = strchr(s, '@')); ) {
+    for (const char *at; (at = strchr(s, '@'));) {
         size_t len = strspn(at + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
         const char *value = value_of(names, at + 1, len);
 
@@ -194,8 +193,8 @@ int omk_template(apr_pool_t *p, const char *name, const char *text,
             char where[sizeof err->where];
 
             omk_conf_where(where, sizeof where, name, line_at(text, at));
-            return omk_fail(err, OMK_EINVAL, where,
-                            "@%.*s@ is not known here", (int)len, at + 1);
+            return omk_fail(err, OMK_EINVAL, where, "@%.*s@ is not known here",
+                            (int)len, at + 1);
         }
         APR_ARRAY_PUSH(parts, const char *) =
             apr_pstrmemdup(p, s, (size_t)(at - s));

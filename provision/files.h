@@ -38,9 +38,8 @@ const struct omk_file *omk_files_find(const struct omk_files *sorted,
 /* Reads every regular file of dir whose name has the ending (or any, when it
  * is "") as prefix/NAME; hidden ones, backups (NAME~) and an absent dir are
  * passed over. */
-int omk_files_read_dir(struct omk_files *f, const char *dir,
-                       const char *ending, const char *prefix,
-                       struct omk_err *err);
+int omk_files_read_dir(struct omk_files *f, const char *dir, const char *ending,
+                       const char *prefix, struct omk_err *err);
 
 void omk_sha1_hex(const char *data, size_t len, char out[OMK_SHA1_HEX + 1]);
 

@@ -27,7 +27,7 @@ static int failed(struct omk_err *err, const char *path, const char *what)
     int e = errno;
 
     return omk_fail(err,
-                    e == ENOSPC || e == EDQUOT ? OMK_ENOSPC
+                    e == ENOSPC || e == EDQUOT  ? OMK_ENOSPC
                     : e == EACCES || e == EPERM ? OMK_EDENIED
                                                 : OMK_EIO,
                     path, "%s: %s", what, strerror(e));
@@ -69,10 +69,10 @@ int omk_state_make(const struct omk_node *n, struct omk_err *err)
         const char *base, *name;
         mode_t mode;
     } dirs[] = {
-        {n->etc_dir, "", 0755},       {n->customers_dir, "", 0700},
-        {n->state_dir, "", 0711},     {n->state_dir, "/generations", 0700},
+        {n->etc_dir, "", 0755},           {n->customers_dir, "", 0700},
+        {n->state_dir, "", 0711},         {n->state_dir, "/generations", 0700},
         {n->state_dir, "/counter", 0700}, {n->srv_dir, "", 0711},
-        {n->run_dir, "", 0755},       {n->run_dir, "/php", 0711},
+        {n->run_dir, "", 0755},           {n->run_dir, "/php", 0711},
         {n->log_dir, "", 0750},
     };
 
@@ -199,10 +199,9 @@ int omk_generations_list(apr_pool_t *p, const struct omk_node *n,
             continue;
         }
         g.current = g.number == current;
-        g.complete = stat(apr_pstrcat(p, dir, "/", e->d_name, "/" COMPLETE,
-                                      NULL),
-                          &st)
-                     == 0;
+        g.complete =
+            stat(apr_pstrcat(p, dir, "/", e->d_name, "/" COMPLETE, NULL), &st)
+            == 0;
         g.made = g.complete ? apr_time_from_sec(st.st_mtime) : 0;
         APR_ARRAY_PUSH(list, struct omk_generation) = g;
     }
@@ -429,8 +428,8 @@ int omk_generation_manifest(apr_pool_t *p, const struct omk_node *n,
                             unsigned number, struct omk_files **out,
                             struct omk_err *err)
 {
-    const char *path = apr_pstrcat(p, omk_generation_dir(p, n, number),
-                                   "/" MANIFEST, NULL);
+    const char *path =
+        apr_pstrcat(p, omk_generation_dir(p, n, number), "/" MANIFEST, NULL);
     struct omk_files *f = omk_files_new(p);
     const char *text, *s;
     size_t len;
@@ -439,17 +438,16 @@ int omk_generation_manifest(apr_pool_t *p, const struct omk_node *n,
     if (rc) {
         return rc;
     }
-    for (s = text; *s; ) {
+    for (s = text; *s;) {
         size_t line = strcspn(s, "\n");
 
         if (line < OMK_SHA1_HEX + 3 || s[line] != '\n'
             || memcmp(s + OMK_SHA1_HEX, "  ", 2) != 0) {
             return omk_fail(err, OMK_EDAMAGED, path, "is no manifest");
         }
-        omk_files_add(f,
-                      apr_pstrmemdup(p, s + OMK_SHA1_HEX + 2,
-                                     line - OMK_SHA1_HEX - 2),
-                      apr_pstrmemdup(p, s, OMK_SHA1_HEX), OMK_SHA1_HEX);
+        omk_files_add(
+            f, apr_pstrmemdup(p, s + OMK_SHA1_HEX + 2, line - OMK_SHA1_HEX - 2),
+            apr_pstrmemdup(p, s, OMK_SHA1_HEX), OMK_SHA1_HEX);
         s += line + 1;
     }
     omk_files_sort(f);
@@ -470,8 +468,8 @@ static int read_tree(struct omk_files *f, const char *dir, const char *prefix,
         return failed(err, at, "cannot be read");
     }
     while (rc == OMK_OK && (e = readdir(d))) {
-        const char *name = apr_pstrcat(f->p, prefix, *prefix ? "/" : "",
-                                       e->d_name, NULL);
+        const char *name =
+            apr_pstrcat(f->p, prefix, *prefix ? "/" : "", e->d_name, NULL);
         const char *data;
         size_t len;
 
@@ -483,8 +481,8 @@ static int read_tree(struct omk_files *f, const char *dir, const char *prefix,
             rc = read_tree(f, dir, name, err);
             continue;
         }
-        rc = omk_conf_file(f->p, apr_pstrcat(f->p, dir, "/", name, NULL),
-                           &data, &len, err);
+        rc = omk_conf_file(f->p, apr_pstrcat(f->p, dir, "/", name, NULL), &data,
+                           &len, err);
         if (rc == OMK_OK) {
             omk_files_add(f, name, data, len);
         }

@@ -79,7 +79,8 @@ const char *omk_host_no_databases(const struct omk_host *h)
     return h->no_databases;
 }
 
-/* --- looking ---------------------------------------------------------------- */
+/* --- looking ----------------------------------------------------------------
+ */
 
 struct finding {
     struct omk_plan *plan;
@@ -149,8 +150,7 @@ void omk_host_plan(struct omk_host *h, struct omk_plan *plan)
     }
 }
 
-bool omk_host_lacks_users(const struct omk_host *h,
-                          const struct omk_plan *plan)
+bool omk_host_lacks_users(const struct omk_host *h, const struct omk_plan *plan)
 {
     for (size_t i = 0; i < plan->customers->count; i++) {
         const struct omk_customer_entry *e = &plan->customers->entries[i];
@@ -164,7 +164,8 @@ bool omk_host_lacks_users(const struct omk_host *h,
     return false;
 }
 
-/* --- making ----------------------------------------------------------------- */
+/* --- making -----------------------------------------------------------------
+ */
 
 static int make_databases(struct omk_host *h, const struct omk_customer *c,
                           struct omk_err *err)

@@ -70,3 +70,9 @@ EXTRA_DIST += provision/mariadb-init provision/phpmyadmin-init
 if BUILD_PROVISION
 pkglibexec_SCRIPTS += provision/mariadb-init provision/phpmyadmin-init
 endif
+
+EXTRA_DIST += provision/completions/omakase
+if BUILD_PROVISION
+omakasecompletiondir = $(bashcompletiondir)
+omakasecompletion_DATA = provision/completions/omakase
+endif

@@ -13,11 +13,8 @@
 #include <sys/stat.h>
 
 static const struct omk_command *const tables[] = {
-    omk_commands_customer,
-    omk_commands_edit,
-    omk_commands_account,
-    omk_commands_apply,
-    omk_commands_node,
+    omk_commands_customer, omk_commands_edit, omk_commands_account,
+    omk_commands_apply,    omk_commands_node,
 };
 #define TABLES (sizeof tables / sizeof *tables)
 
@@ -26,9 +23,9 @@ int omk_cmd_error(const struct omk_err *err)
     static const struct {
         int code, exit;
     } map[] = {
-        {OMK_EINVAL, OMK_EX_DATAERR},  {OMK_ERANGE, OMK_EX_DATAERR},
-        {OMK_ENOENT, OMK_EX_NOUSER},   {OMK_EBUSY, OMK_EX_TEMPFAIL},
-        {OMK_EDENIED, OMK_EX_NOPERM},  {OMK_ENOSPC, OMK_EX_CANTCREAT},
+        {OMK_EINVAL, OMK_EX_DATAERR}, {OMK_ERANGE, OMK_EX_DATAERR},
+        {OMK_ENOENT, OMK_EX_NOUSER},  {OMK_EBUSY, OMK_EX_TEMPFAIL},
+        {OMK_EDENIED, OMK_EX_NOPERM}, {OMK_ENOSPC, OMK_EX_CANTCREAT},
     };
 
     (void)fprintf(stderr, "omakase: %s%s%s\n", err->where,
@@ -87,8 +84,17 @@ static const struct omk_command *find(int argc, char **argv, int *words)
     return NULL;
 }
 
-enum { ROOT = 256, JSON, DRY_RUN, YES, EXIT_CODE, HELP, VERSION, DOMAIN,
-       DOCROOT };
+enum {
+    ROOT = 256,
+    JSON,
+    DRY_RUN,
+    YES,
+    EXIT_CODE,
+    HELP,
+    VERSION,
+    DOMAIN,
+    DOCROOT
+};
 
 /* Options may stand anywhere. Returns an exit code, or -1 to go on. */
 static int options(struct omk_cmd *c, int argc, char **argv, bool *want_help)
@@ -109,17 +115,36 @@ static int options(struct omk_cmd *c, int argc, char **argv, bool *want_help)
 
     while ((o = getopt_long(argc, argv, "h", known, NULL)) != -1) {
         switch (o) {
-        case ROOT: c->root = optarg; break;
-        case JSON: c->json = true; break;
-        case DRY_RUN: c->dry_run = true; break;
-        case YES: c->yes = true; break;
-        case EXIT_CODE: c->exit_code = true; break;
-        case DOMAIN: c->domain = optarg; break;
-        case DOCROOT: c->docroot = optarg; break;
+        case ROOT:
+            c->root = optarg;
+            break;
+        case JSON:
+            c->json = true;
+            break;
+        case DRY_RUN:
+            c->dry_run = true;
+            break;
+        case YES:
+            c->yes = true;
+            break;
+        case EXIT_CODE:
+            c->exit_code = true;
+            break;
+        case DOMAIN:
+            c->domain = optarg;
+            break;
+        case DOCROOT:
+            c->docroot = optarg;
+            break;
         case 'h':
-        case HELP: *want_help = true; break;
-        case VERSION: (void)puts("omakase " OMAKASE_VERSION); return OMK_EX_OK;
-        default: return OMK_EX_USAGE;
+        case HELP:
+            *want_help = true;
+            break;
+        case VERSION:
+            (void)puts("omakase " OMAKASE_VERSION);
+            return OMK_EX_OK;
+        default:
+            return OMK_EX_USAGE;
         }
     }
     return -1;
@@ -171,8 +196,9 @@ int main(int argc, char **argv)
     }
     command = find(argc, argv, &words);
     if (!command) {
-        (void)fprintf(stderr, "omakase: there is no command '%s%s%s'; omakase "
-                              "--help lists them\n",
+        (void)fprintf(stderr,
+                      "omakase: there is no command '%s%s%s'; omakase "
+                      "--help lists them\n",
                       argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
         return OMK_EX_USAGE;
     }

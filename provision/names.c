@@ -29,18 +29,63 @@ static bool is_lower_alnum(char c)
 /* Accounts that Debian or a daemon has, names that MariaDB keeps, and words
  * that a path or a command of ours would be mistaken for. */
 static const char *const reserved[] = {
-    "adm",     "admin",    "administrator", "apache",    "apache2",
-    "audit",   "backup",   "bin",           "current",   "daemon",
-    "debian",  "default",  "dovecot",       "ftp",       "games",
-    "git",     "gnats",    "guest",         "httpd",     "irc",
-    "list",    "localhost", "lp",           "mail",      "man",
-    "mariadb", "mysql",    "news",          "nobody",    "nogroup",
-    "omakase", "operator", "php",           "phpmyadmin", "postfix",
-    "postmaster", "proftpd", "proxy",       "public",    "root",
-    "shutdown", "sshd",    "staff",         "sudo",      "sync",
-    "sys",     "syslog",   "systemd",       "test",      "users",
-    "uucp",    "web",      "webmaster",     "www",       "www-data",
-    "information-schema", "performance-schema",
+    "adm",
+    "admin",
+    "administrator",
+    "apache",
+    "apache2",
+    "audit",
+    "backup",
+    "bin",
+    "current",
+    "daemon",
+    "debian",
+    "default",
+    "dovecot",
+    "ftp",
+    "games",
+    "git",
+    "gnats",
+    "guest",
+    "httpd",
+    "irc",
+    "list",
+    "localhost",
+    "lp",
+    "mail",
+    "man",
+    "mariadb",
+    "mysql",
+    "news",
+    "nobody",
+    "nogroup",
+    "omakase",
+    "operator",
+    "php",
+    "phpmyadmin",
+    "postfix",
+    "postmaster",
+    "proftpd",
+    "proxy",
+    "public",
+    "root",
+    "shutdown",
+    "sshd",
+    "staff",
+    "sudo",
+    "sync",
+    "sys",
+    "syslog",
+    "systemd",
+    "test",
+    "users",
+    "uucp",
+    "web",
+    "webmaster",
+    "www",
+    "www-data",
+    "information-schema",
+    "performance-schema",
 };
 
 static bool is_reserved(const char *login, size_t len)
@@ -139,8 +184,7 @@ static int to_ascii(apr_pool_t *p, const char *text, size_t len,
     char *ascii = NULL;
     /* Without IDN2_USE_STD3_ASCII_RULES, which drops a `:` instead of refusing
      * it (libidn2 2.3.3); domain_has_form() refuses what is left. */
-    int rc = idn2_to_ascii_8z(z, &ascii,
-                              IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+    int rc = idn2_to_ascii_8z(z, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
 
     if (rc != IDN2_OK) {
         return not_a_domain(text, len, idn2_strerror(rc), err);
@@ -164,8 +208,9 @@ int omk_domain_parse(apr_pool_t *p, const char *text, size_t len,
     }
     for (size_t i = 0; i < len; i++) {
         if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f) {
-            return not_a_domain(text, len, "it holds a blank or a control "
-                                           "character",
+            return not_a_domain(text, len,
+                                "it holds a blank or a control "
+                                "character",
                                 err);
         }
     }
@@ -183,8 +228,9 @@ int omk_domain_parse(apr_pool_t *p, const char *text, size_t len,
                             err);
     }
     if (strncmp(ascii, "www.", 4) == 0) {
-        return not_a_domain(text, len, "give it without www., which is served "
-                                       "as well",
+        return not_a_domain(text, len,
+                            "give it without www., which is served "
+                            "as well",
                             err);
     }
     *out = ascii;

@@ -13,10 +13,10 @@
 
 struct omk_err;
 
-#define OMK_LOGIN_MAX 30      /* useradd takes 32; room for a suffix */
-#define OMK_DOMAIN_MAX 249    /* RFC 1035's 253 less "www." */
-#define OMK_DB_NAME_MAX 32    /* login and two digits */
-#define OMK_DATABASES_MAX 99  /* the two digits */
+#define OMK_LOGIN_MAX 30     /* useradd takes 32; room for a suffix */
+#define OMK_DOMAIN_MAX 249   /* RFC 1035's 253 less "www." */
+#define OMK_DB_NAME_MAX 32   /* login and two digits */
+#define OMK_DATABASES_MAX 99 /* the two digits */
 
 /* A login: a to z first, then a to z, 0 to 9 and single `-`, no `-` at the
  * end, 2 to OMK_LOGIN_MAX bytes, and no name that a system has (root, mysql,
@@ -33,8 +33,7 @@ int omk_domain_parse(apr_pool_t *p, const char *text, size_t len,
 void omk_db_user(const char *login, char out[OMK_DB_NAME_MAX + 1]);
 
 /* The n-th database, 1 to OMK_DATABASES_MAX: the user's name and two digits. */
-void omk_db_name(const char *login, unsigned n,
-                 char out[OMK_DB_NAME_MAX + 1]);
+void omk_db_name(const char *login, unsigned n, char out[OMK_DB_NAME_MAX + 1]);
 
 /* The part of an address before `@`: a to z, 0 to 9 and . _ + - between them,
  * at most 64 bytes. */

@@ -29,9 +29,11 @@ static int check_path(cfg_t *cfg, cfg_opt_t *opt)
 {
     const char *s = omk_conf_last_string(opt);
 
-    if (*s && (*s != '/' || strpbrk(s, "\"\\\n\r\t*?[]${}%") || strlen(s) > 512)) {
-        return bad(cfg, opt, s, "an absolute path without quotes, wildcards "
-                                "and control characters");
+    if (*s
+        && (*s != '/' || strpbrk(s, "\"\\\n\r\t*?[]${}%") || strlen(s) > 512)) {
+        return bad(cfg, opt, s,
+                   "an absolute path without quotes, wildcards "
+                   "and control characters");
     }
     return 0;
 }
@@ -115,8 +117,10 @@ static int check_timezone(cfg_t *cfg, cfg_opt_t *opt)
 {
     const char *s = omk_conf_last_string(opt);
 
-    return !*s || s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
-                              "WXYZ0123456789/_+-")]
+    return !*s
+                   || s[strspn(
+                       s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
+                          "WXYZ0123456789/_+-")]
                ? bad(cfg, opt, s, "a time zone such as Asia/Tokyo")
                : 0;
 }
@@ -126,9 +130,12 @@ static const struct {
     const char *name;
     long min, max;
 } ranges[] = {
-    {"uid_min", 1000, 2000000000},   {"uid_max", 1000, 2000000000},
-    {"databases", 0, OMK_DATABASES_MAX}, {"children", 1, 1000},
-    {"time", 1, 86400},              {"keep", 2, 1000},
+    {"uid_min", 1000, 2000000000},
+    {"uid_max", 1000, 2000000000},
+    {"databases", 0, OMK_DATABASES_MAX},
+    {"children", 1, 1000},
+    {"time", 1, 86400},
+    {"keep", 2, 1000},
 };
 
 static int check_number(cfg_t *cfg, cfg_opt_t *opt)
@@ -197,11 +204,15 @@ static void fill_paths(apr_pool_t *p, cfg_t *paths, struct omk_node *n)
         const char *name;
         const char **to;
     } map[] = {
-        {"confd", &n->confd},     {"share", &n->share},
-        {"lib", &n->lib},         {"libexec", &n->libexec},
-        {"modules", &n->modules}, {"httpd", &n->httpd},
+        {"confd", &n->confd},
+        {"share", &n->share},
+        {"lib", &n->lib},
+        {"libexec", &n->libexec},
+        {"modules", &n->modules},
+        {"httpd", &n->httpd},
         {"httpd_modules", &n->httpd_modules},
-        {"php_fpm", &n->php_fpm}, {"mariadbd", &n->mariadbd},
+        {"php_fpm", &n->php_fpm},
+        {"mariadbd", &n->mariadbd},
         {"phpmyadmin", &n->phpmyadmin},
     };
 
@@ -233,8 +244,9 @@ static void fill(apr_pool_t *p, const char *root, cfg_t *cfg,
     n->uid_max = (uid_t)cfg_getint(users, "uid_max");
     n->mysql_socket = get(p, mysql, "socket");
     if (!*n->mysql_socket) {
-        n->mysql_socket = *root ? under(p, root, "/run/omakase/mysql/mysqld.sock")
-                                : "/run/mysqld/mysqld.sock";
+        n->mysql_socket = *root
+                              ? under(p, root, "/run/omakase/mysql/mysqld.sock")
+                              : "/run/mysqld/mysqld.sock";
     }
     n->mysql_listen = get(p, mysql, "listen");
     n->web_quota = get_size(defaults, "web_quota");
@@ -338,8 +350,8 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
         (void)cfg_set_validate_func(cfg, checks[i].option, checks[i].check);
     }
     for (const cfg_opt_t *o = paths; o->name; o++) {
-        (void)cfg_set_validate_func(cfg, apr_pstrcat(p, "paths|", o->name, NULL),
-                                    check_path);
+        (void)cfg_set_validate_func(
+            cfg, apr_pstrcat(p, "paths|", o->name, NULL), check_path);
     }
     rc = omk_conf_read(cfg, p, name, text, len, err);
     if (rc) {
@@ -361,8 +373,7 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
 
 /* --- who runs it --------------------------------------------------------- */
 
-static int look_users_up(apr_pool_t *p, struct omk_node *n,
-                         struct omk_err *err)
+static int look_users_up(apr_pool_t *p, struct omk_node *n, struct omk_err *err)
 {
     const struct passwd *pw;
     const struct group *gr;

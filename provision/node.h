@@ -58,10 +58,10 @@ struct omk_node {
     unsigned databases;
 
     /* PHP, for every customer alike. */
-    unsigned php_children;   /* at once */
-    unsigned php_time_s;     /* a request's */
-    uint64_t php_memory;     /* bytes a request */
-    const char *timezone;    /* such as Asia/Tokyo */
+    unsigned php_children; /* at once */
+    unsigned php_time_s;   /* a request's */
+    uint64_t php_memory;   /* bytes a request */
+    const char *timezone;  /* such as Asia/Tokyo */
 
     unsigned keep; /* generations that stay, with the current one */
 };

@@ -24,7 +24,8 @@ const char *omk_change_kind_name(enum omk_change_kind kind)
     return names[kind];
 }
 
-/* --- customers that are wrong ---------------------------------------------- */
+/* --- customers that are wrong ----------------------------------------------
+ */
 
 static const struct omk_customer *as_applied(const struct omk_plan *plan,
                                              const char *login)
@@ -67,7 +68,8 @@ void omk_plan_hold(struct omk_plan *plan, struct omk_customer_entry *e,
     fall_back(plan);
 }
 
-/* --- comparing with the current generation ---------------------------------- */
+/* --- comparing with the current generation ----------------------------------
+ */
 
 static const char *text_of(const struct omk_files *files, const char *path)
 {
@@ -124,8 +126,8 @@ static void source_differs(struct omk_plan *plan, const char *path,
     login = apr_pstrmemdup(p, file, (size_t)(dot - file));
     if (strcmp(dot, ".conf") != 0) {
         omk_plan_add(plan, OMK_CHANGE_ALTER, login,
-                     apr_pstrcat(p, file, was ? now ? " changed" : " removed"
-                                              : " new",
+                     apr_pstrcat(p, file,
+                                 was ? now ? " changed" : " removed" : " new",
                                  NULL),
                      detail);
     }
@@ -262,7 +264,8 @@ int omk_plan_differs(struct omk_plan *plan, bool *out, struct omk_err *err)
     return compare(plan, false, out, err);
 }
 
-/* --- daemons ---------------------------------------------------------------- */
+/* --- daemons ----------------------------------------------------------------
+ */
 
 /* A reload that an apply which was killed did not come to. */
 static void compare_daemons(struct omk_plan *plan)
@@ -289,7 +292,8 @@ static void compare_daemons(struct omk_plan *plan)
     }
 }
 
-/* --- the whole -------------------------------------------------------------- */
+/* --- the whole --------------------------------------------------------------
+ */
 
 static int load_current(struct omk_plan *plan, struct omk_err *err)
 {
@@ -312,10 +316,9 @@ static int load_current(struct omk_plan *plan, struct omk_err *err)
     }
     rc = omk_generation_read(p, n, plan->current, &plan->there, err);
     return rc ? rc
-              : omk_customers_load(p, n,
-                                   apr_pstrcat(p, dir, "/source/customers.d",
-                                               NULL),
-                                   &plan->applied, err);
+              : omk_customers_load(
+                  p, n, apr_pstrcat(p, dir, "/source/customers.d", NULL),
+                  &plan->applied, err);
 }
 
 int omk_plan_make(apr_pool_t *p, const struct omk_node *n,

@@ -35,8 +35,8 @@ struct omk_plan {
     struct omk_customers *customers;
     struct omk_customers *applied;
     struct omk_model model;
-    struct omk_files *manifest; /* of current */
-    struct omk_files *there;    /* what lies in current */
+    struct omk_files *manifest;  /* of current */
+    struct omk_files *there;     /* what lies in current */
     apr_array_header_t *changes; /* struct omk_change */
     size_t held;                 /* customers that are wrong */
     bool new_generation;         /* files differ */

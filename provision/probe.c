@@ -51,9 +51,8 @@ static void set_timeouts(int fd)
 }
 
 /* Sends the question, reads the answer to its end. */
-static int exchange(int fd, const char *where, const void *question,
-                    size_t len, char *answer, size_t room, size_t *got,
-                    struct omk_err *err)
+static int exchange(int fd, const char *where, const void *question, size_t len,
+                    char *answer, size_t room, size_t *got, struct omk_err *err)
 {
     ssize_t n = send(fd, question, len, MSG_NOSIGNAL);
 
@@ -148,13 +147,13 @@ int omk_probe_httpd(const char *listen, char out[OMK_SHA1_HEX + 1],
     return take_sum(at ? at + sizeof header - 1 : NULL, listen, out, err);
 }
 
-/* --- php-fpm: FastCGI 1.0 -------------------------------------------------- */
+/* --- php-fpm: FastCGI 1.0 --------------------------------------------------
+ */
 
 #define FCGI_RECORD(type, len) 1, type, 0, 1, 0, len, 0, 0
 
 /* Names and values shorter than 128 bytes. */
-static size_t add_param(unsigned char *out, const char *name,
-                        const char *value)
+static size_t add_param(unsigned char *out, const char *name, const char *value)
 {
     size_t a = strlen(name), b = strlen(value);
 
@@ -167,8 +166,8 @@ static size_t add_param(unsigned char *out, const char *name,
 
 static size_t ping_question(unsigned char out[256])
 {
-    static const unsigned char begin[] = {FCGI_RECORD(1, 8), 0, 1, 0, 0,
-                                          0, 0, 0, 0};
+    static const unsigned char begin[] = {
+        FCGI_RECORD(1, 8), 0, 1, 0, 0, 0, 0, 0, 0};
     static const unsigned char end[] = {FCGI_RECORD(4, 0), FCGI_RECORD(5, 0)};
     unsigned char *params = out + sizeof begin + 8;
     size_t len = 0;

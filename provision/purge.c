@@ -17,14 +17,14 @@
 #include <string.h>
 #include <unistd.h>
 
-bool omk_is_declared(apr_pool_t *p, const struct omk_node *n,
-                     const char *login, const char **path)
+bool omk_is_declared(apr_pool_t *p, const struct omk_node *n, const char *login,
+                     const char **path)
 {
     static const char *const endings[] = {".conf", ".mail", ".httpd.conf"};
 
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        const char *file = apr_pstrcat(p, n->customers_dir, "/", login,
-                                       endings[i], NULL);
+        const char *file =
+            apr_pstrcat(p, n->customers_dir, "/", login, endings[i], NULL);
 
         if (faccessat(AT_FDCWD, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
             if (path) {
@@ -36,7 +36,7 @@ bool omk_is_declared(apr_pool_t *p, const struct omk_node *n,
     return false;
 }
 
-/* --- looking ---------------------------------------------------------------- */
+/* --- looking ------------------------------------------------------------- */
 
 static int refuse_if_served(apr_pool_t *p, const struct omk_node *n,
                             const char *login, const char *applied,
@@ -147,10 +147,9 @@ static int look(apr_pool_t *p, const struct omk_node *n, const char *applied,
     if (rc) {
         return rc;
     }
-    w->secret = access(apr_pstrcat(p, n->state_dir, "/secrets/", w->login,
-                                   NULL),
-                       F_OK)
-                == 0;
+    w->secret =
+        access(apr_pstrcat(p, n->state_dir, "/secrets/", w->login, NULL), F_OK)
+        == 0;
     rc = find_namesake(p, n->customers_dir, w->login, &w->namesake, err);
     rc = rc ? rc : find_namesake(p, applied, w->login, &w->namesake, err);
     if (rc == OMK_OK && was_customer(w)) {
@@ -182,7 +181,7 @@ int omk_purge_look(apr_pool_t *p, const struct omk_node *n, const char *login,
     return rc;
 }
 
-/* --- deleting --------------------------------------------------------------- */
+/* --- deleting ------------------------------------------------------------ */
 
 static int drop_databases(const struct omk_node *n, const struct omk_purge *w,
                           struct omk_err *err)

@@ -24,7 +24,7 @@ struct omk_purge {
     uint64_t database_bytes;
     const char *namesake; /* who has these databases now, or NULL */
     bool tree, secret;
-    bool user;     /* with uid; this root's, and goes */
+    bool user;       /* with uid; this root's, and goes */
     bool user_stays; /* with uid; another root's */
     uid_t uid;
     apr_array_header_t *archives; /* const char *, the newest last */
@@ -44,7 +44,7 @@ int omk_purge_do(apr_pool_t *p, const struct omk_node *n,
 
 /* Whether any of LOGIN.conf, .mail and .httpd.conf is there; *path, which may
  * be NULL, is the first that is. */
-bool omk_is_declared(apr_pool_t *p, const struct omk_node *n,
-                     const char *login, const char **path);
+bool omk_is_declared(apr_pool_t *p, const struct omk_node *n, const char *login,
+                     const char **path);
 
 #endif

@@ -70,10 +70,9 @@ static void add_bytes(struct omk_files *f, const char *login,
                       const char *ending, const struct omk_bytes *b)
 {
     if (b->data) {
-        omk_files_add(f,
-                      apr_pstrcat(f->p, "source/customers.d/", login, ending,
-                                  NULL),
-                      b->data, b->len);
+        omk_files_add(
+            f, apr_pstrcat(f->p, "source/customers.d/", login, ending, NULL),
+            b->data, b->len);
     }
 }
 
@@ -98,8 +97,8 @@ static void add_sources(struct omk_files *f, const struct omk_model *m)
 
 /* The sum of what a daemon reads, its entry as if it lay nowhere. */
 static int fingerprint(struct omk_files *f, const struct omk_model *m,
-                       const struct omk_renderer *r,
-                       char out[OMK_SHA1_HEX + 1], struct omk_err *err)
+                       const struct omk_renderer *r, char out[OMK_SHA1_HEX + 1],
+                       struct omk_err *err)
 {
     struct omk_files *own = omk_files_new(f->p);
     const char *entry;

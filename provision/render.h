@@ -30,9 +30,9 @@ struct omk_renderer {
     int (*files)(struct omk_files *f, const struct omk_model *m,
                  struct omk_err *err);
     /* The entry's text for a generation in dir. */
-    int (*entry_text)(apr_pool_t *p, const struct omk_model *m,
-                      const char *dir, const char *fingerprint,
-                      const char **out, struct omk_err *err);
+    int (*entry_text)(apr_pool_t *p, const struct omk_model *m, const char *dir,
+                      const char *fingerprint, const char **out,
+                      struct omk_err *err);
     /* Whether the daemon reads this file of a generation. */
     bool (*reads)(const char *path);
 };

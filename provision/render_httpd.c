@@ -48,8 +48,7 @@ static const char *capabilities(apr_pool_t *p, const struct omk_node *n,
     const char *tree = omk_customer_tree(p, n, c->login);
 
     return apr_pstrcat(
-        p,
-        c->ssi ? apr_psprintf(p, "    Use OmakaseSSI \"%s\"\n", tree) : "",
+        p, c->ssi ? apr_psprintf(p, "    Use OmakaseSSI \"%s\"\n", tree) : "",
         c->counter ? apr_psprintf(p, "    Use OmakaseCounter %s\n", c->login)
                    : "",
         c->php ? apr_psprintf(p, "    Use OmakasePHP \"%s\"\n",

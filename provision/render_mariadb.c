@@ -23,13 +23,18 @@ static int entry_text(apr_pool_t *p, const struct omk_model *m, const char *dir,
     const struct omk_node *n = m->node;
     const char *colon = strrchr(n->mysql_listen, ':');
     const char *names[] = {
-        "CONFD", apr_pstrcat(p, dir, "/source/conf.d", NULL),
-        "DATADIR", apr_pstrcat(p, n->state_dir, "/mysql", NULL),
-        "SOCKET", n->mysql_socket,
-        "PIDFILE", apr_pstrcat(p, n->run_dir, "/mysql/mariadb.pid", NULL),
-        "LOGFILE", apr_pstrcat(p, n->log_dir, "/mariadb.log", NULL),
-        "NETWORK", colon ? apr_pstrcat(p, "port = ", colon + 1, NULL)
-                         : "skip-networking",
+        "CONFD",
+        apr_pstrcat(p, dir, "/source/conf.d", NULL),
+        "DATADIR",
+        apr_pstrcat(p, n->state_dir, "/mysql", NULL),
+        "SOCKET",
+        n->mysql_socket,
+        "PIDFILE",
+        apr_pstrcat(p, n->run_dir, "/mysql/mariadb.pid", NULL),
+        "LOGFILE",
+        apr_pstrcat(p, n->log_dir, "/mariadb.log", NULL),
+        "NETWORK",
+        colon ? apr_pstrcat(p, "port = ", colon + 1, NULL) : "skip-networking",
         NULL,
     };
     const char *text;

@@ -23,23 +23,36 @@ static int add_pool(struct omk_files *f, const struct omk_model *m,
     const char *text;
     const char *tree = omk_customer_tree(f->p, n, c->login);
     const char *names[] = {
-        "LOGIN", c->login,
-        "USER", n->single_user ? n->httpd_user : c->login,
-        "GROUP", n->single_user ? n->httpd_group : c->login,
-        "TREE", tree,
-        "ERRORLOG", apr_pstrcat(f->p, tree, "/log/error.log", NULL),
-        "SOCKET", omk_php_socket(f->p, n, c->login),
-        "HTTPD_USER", n->httpd_user,
-        "HTTPD_GROUP", n->httpd_group,
-        "CHILDREN", apr_psprintf(f->p, "%u", n->php_children),
-        "SECONDS", apr_psprintf(f->p, "%u", n->php_time_s),
-        "SLOW", apr_psprintf(f->p, "%u", n->php_time_s < 10 ? n->php_time_s : 10),
-        "MEMORY", megabytes(f->p, n->php_memory),
-        "TIMEZONE", n->timezone,
+        "LOGIN",
+        c->login,
+        "USER",
+        n->single_user ? n->httpd_user : c->login,
+        "GROUP",
+        n->single_user ? n->httpd_group : c->login,
+        "TREE",
+        tree,
+        "ERRORLOG",
+        apr_pstrcat(f->p, tree, "/log/error.log", NULL),
+        "SOCKET",
+        omk_php_socket(f->p, n, c->login),
+        "HTTPD_USER",
+        n->httpd_user,
+        "HTTPD_GROUP",
+        n->httpd_group,
+        "CHILDREN",
+        apr_psprintf(f->p, "%u", n->php_children),
+        "SECONDS",
+        apr_psprintf(f->p, "%u", n->php_time_s),
+        "SLOW",
+        apr_psprintf(f->p, "%u", n->php_time_s < 10 ? n->php_time_s : 10),
+        "MEMORY",
+        megabytes(f->p, n->php_memory),
+        "TIMEZONE",
+        n->timezone,
         NULL,
     };
-    int rc = omk_template(f->p, "conf.d/php/pool.conf", pool, names, &text,
-                          err);
+    int rc =
+        omk_template(f->p, "conf.d/php/pool.conf", pool, names, &text, err);
 
     if (rc == OMK_OK) {
         omk_files_add_text(
@@ -73,12 +86,12 @@ static int entry_text(apr_pool_t *p, const struct omk_model *m, const char *dir,
 {
     const struct omk_node *n = m->node;
     const char *names[] = {
-        "POOLS", apr_pstrcat(p, dir, "/php/pool.d", NULL),
-        "PIDFILE", apr_pstrcat(p, n->run_dir, "/php-fpm.pid", NULL),
-        "LOGFILE", apr_pstrcat(p, n->log_dir, "/php-fpm.log", NULL),
-        "FINGERPRINT", fingerprint,
-        "HTTPD_USER", n->httpd_user,
-        "HTTPD_GROUP", n->httpd_group,
+        "POOLS",        apr_pstrcat(p, dir, "/php/pool.d", NULL),
+        "PIDFILE",      apr_pstrcat(p, n->run_dir, "/php-fpm.pid", NULL),
+        "LOGFILE",      apr_pstrcat(p, n->log_dir, "/php-fpm.log", NULL),
+        "FINGERPRINT",  fingerprint,
+        "HTTPD_USER",   n->httpd_user,
+        "HTTPD_GROUP",  n->httpd_group,
         "PROBE_SOCKET", omk_php_socket(p, n, OMK_PHP_PROBE),
         NULL,
     };

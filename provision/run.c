@@ -165,8 +165,8 @@ int omk_run(apr_pool_t *p, const char *const argv[], unsigned timeout_s,
 int omk_start(const char *const argv[], const char *log, bool ours, pid_t *pid,
               struct omk_err *err)
 {
-    int out = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-                   0640);
+    int out =
+        open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
     int rc;
 
     if (out < 0) {

@@ -14,8 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int check_password(const char *password, size_t len,
-                          struct omk_err *err)
+static int check_password(const char *password, size_t len, struct omk_err *err)
 {
     if (len < OMK_PASSWORD_MIN || len > OMK_PASSWORD_MAX) {
         return omk_fail(err, OMK_ERANGE, "password",
@@ -152,8 +151,8 @@ int omk_secret_write(const struct omk_node *n, const char *login,
         return omk_fail(err, OMK_EIO, path, "mkdir: %s", strerror(errno));
     }
     path_of(n, login, path);
-    len = snprintf(text, sizeof text, "crypt %s\nmysql %s\n", s->crypt,
-                   s->mysql);
+    len =
+        snprintf(text, sizeof text, "crypt %s\nmysql %s\n", s->crypt, s->mysql);
     return omk_file_write(path, text, (size_t)len, 0600, err);
 }
 

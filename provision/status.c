@@ -10,11 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum omk_daemon_state omk_status_daemon(apr_pool_t *p,
-                                        const struct omk_node *n,
+enum omk_daemon_state omk_status_daemon(apr_pool_t *p, const struct omk_node *n,
                                         const struct omk_plan *plan,
-                                        const struct omk_daemon *d,
-                                        pid_t *pid)
+                                        const struct omk_daemon *d, pid_t *pid)
 {
     char runs[OMK_SHA1_HEX + 1];
     const char *why;
@@ -62,14 +60,14 @@ void omk_status_state(apr_pool_t *p, const struct omk_node *n,
             found(ctx, apr_psprintf(p, "%s: is no directory", dirs[i].path));
         }
         else if (st.st_uid != geteuid()) {
-            found(ctx, apr_psprintf(p, "%s: belongs to uid %ld, expected %ld",
-                                    dirs[i].path, (long)st.st_uid,
-                                    (long)geteuid()));
+            found(ctx,
+                  apr_psprintf(p, "%s: belongs to uid %ld, expected %ld",
+                               dirs[i].path, (long)st.st_uid, (long)geteuid()));
         }
         else if ((st.st_mode & 07777) != dirs[i].mode) {
-            found(ctx, apr_psprintf(p, "%s: has mode %04o, expected %04o",
-                                    dirs[i].path, st.st_mode & 07777,
-                                    dirs[i].mode));
+            found(ctx,
+                  apr_psprintf(p, "%s: has mode %04o, expected %04o",
+                               dirs[i].path, st.st_mode & 07777, dirs[i].mode));
         }
     }
 }

@@ -8,6 +8,9 @@ check_LTLIBRARIES += t/bench/mod_constant.la
 check_PROGRAMS += t/bench/prefill t/bench/spawn
 BENCH_BUILT = t/bench/mod_constant.la t/bench/prefill t/bench/spawn
 endif
+if BUILD_PROVISION
+BENCHMARKS += t/bench/provision
+endif
 if BUILD_INDEX_ORDER
 BENCHMARKS += t/bench/index_order
 endif

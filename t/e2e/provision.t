@@ -3,6 +3,7 @@
 # happens to wrong declarations, hand edits, hostile names and links.
 use v5.30;
 use warnings;
+use POSIX ();
 use Test::More;
 use Omakase::Provision;
 
@@ -242,6 +243,33 @@ my @two = map { $n->begin('apply') } 1, 2;
 my @codes = map { ($n->finish($_))[0] } @two;
 is("@codes", '0 0', 'two applies at once both end well');
 is($n->get('one.localhost', '/a.html')->{headers}{'x-own'}, 'again', 'and it is applied');
+# --- under load: clients of other sites lose nothing --------------------------------------------
+pipe my $r, my $w or die $!;
+my $client = fork // die $!;
+if (!$client) {
+    close $r;
+    my ($count, $failed, $stop) = (0, 0, 0);
+    local $SIG{TERM} = sub { $stop = 1 };
+    while (!$stop) {
+        $count++;
+        $failed++ if $n->get('www.xn--wgv71a119e.localhost', '/a.html')->{content} ne "<p>zwei</p>\n";
+    }
+    syswrite $w, "$count $failed\n";
+    POSIX::_exit(0);
+}
+close $w;
+for (1 .. 3) {
+    $n->customers_d("$a.httpd.conf", "Header set X-Own load$_\n");
+    $n->customers_d("$a.conf", $n->slurp("etc/omakase/customers.d/$a.conf") =~ s/(?:php = \w+\n)?\z/"php = " . ($_ % 2 ? 'off' : 'on') . "\n"/er);
+    ok_run("apply $_ under load", 'apply');
+    like($err, qr/reloading php-fpm.*reloading httpd/s, 'reloads both');
+}
+kill 'TERM', $client;
+my ($count, $failed) = split ' ', <$r> // '0 1';
+waitpid $client, 0;
+cmp_ok($count, '>', 50, "$count requests meanwhile");
+is($failed, 0, 'none failed');
+
 is(($n->omakase('frobnicate'))[0], 64, 'no such command: 64');
 is(($n->omakase('customer', 'show', 'nobody-here'))[0], 67, 'no such customer: 67');
 like(($n->omakase('apply', '--help'))[1], qr/usage: omakase .*apply.*--dry-run/s, '--help of a command');

@@ -300,9 +300,31 @@ is(sh("cd $root/srv/omakase/$b && find . -printf '%p %y %m %U %G %s\\n' | sort; 
 is(join(' ', (stat '/etc')[2, 4, 5]), $etc, 'nor /etc');
 ok(-e "$tmp/outside/file", 'nor what links led to');
 is($n->get('two.localhost', '/')->{content}, "<p>$b</p>\n", 'the neighbour answers');
-like($n->slurp('var/lib/omakase/audit.log'), qr/OMK0306 uid=0 customer $a purged$/m, 'audited');
+like($n->slurp('var/lib/omakase/audit.log'), qr/OMK0305 uid=0 customer $a purged$/m, 'audited');
 refused(67, qr/nothing is there/, 'purged once', 'customer', 'purge', $a, '--yes');
 is(($n->omakase('plan', '--exit-code'))[0], 0, 'and plan has nothing to do');
+
+# --- and comes back, as the operator's guide has it --------------------------------------------
+SKIP: {
+    skip 'PHP is what asks for the user', 2 if !glob "$root/var/lib/omakase/generations/*/php/pool.d/$a.conf";
+    refused(1, qr/$a/, 'no way back to a generation that has it', 'rollback');
+    is($n->get('two.localhost', '/')->{content}, "<p>$b</p>\n", 'the neighbour answers');
+}
+is(sh("cp $dir/$a.* $confs/"), '', 'the declaration from the archive');
+run_ok('apply', 'apply');
+is(sh("cp $dir/secret $root/var/lib/omakase/secrets/$a && cp -r $tmp/restored/$a/web/index.html $tree/web/"), '', 'password and files');
+if ($mariadb) {
+    is(sh("mariadb -S $socket <$_"), '', 'import') for "$dir/databases/${a}01.sql";
+    is(sql("CHECKSUM TABLE ${a}01.t"), $sum, 'the database is as it was');
+}
+run_ok('apply', 'apply');
+is($n->get('one.localhost', '/')->{content}, "<p>$a</p>\n", 'the site answers again');
+SKIP: {
+    skip 'no MariaDB here', 1 if !$mariadb;
+    my ($hash) = $n->slurp("var/lib/omakase/secrets/$a") =~ /^mysql (\S+)/m;
+    like(sql("SHOW GRANTS FOR $a\@localhost"), qr/\Q$hash\E/, 'with its password');
+}
+is(($n->omakase('status'))[0], 0, 'all is as applied');
 
 # --- whose databases they are by now ------------------------------------------------------
 SKIP: {
@@ -315,9 +337,17 @@ SKIP: {
     run_ok('another with the same database names', 'customer', 'add', $namesake, '--domain', 'four.localhost');
     run_ok('apply', 'apply');
     sql("CREATE TABLE ${c}01.mine (a INT)");
-    run_ok('purge of the third', 'customer', 'purge', $c, '--yes');
-    like($out, qr/^stays    databases: their names are customer ${namesake}'s now$/m, 'leaves them');
-    is(sql("SHOW TABLES IN ${c}01"), 'mine', "as they are the other one's");
+    ($code, $out) = $n->omakase('--dry-run', 'customer', 'purge', $c);
+    like($out, qr/^stays    databases: their names are customer ${namesake}'s now$/m, 'purge of the third would leave them');
+    # Killed before one step after the other, it still gets to its end.
+    for my $at (1 .. 100) {
+        ($code, $out, $err) = $n->omakase(-e $shim ? {LD_PRELOAD => $shim, KILL_AT => $at} : (), 'customer', 'purge', $c, '--yes');
+        last if $code != -9;
+    }
+    # Killed before its last word, it has nothing left to do.
+    like($code, qr/\A(?:0|67)\z/, 'purge of the third') or diag("$out$err");
+    ok(!defined getpwnam $c, 'its user is gone');
+    is(sql("SHOW TABLES IN ${c}01"), 'mine', "the databases stay, as they are the other one's");
     ok(!-e "$root/srv/omakase/$c" && -e "$root/srv/omakase/$namesake/web", 'and its tree alone goes');
     is(($n->omakase('status'))[0], 0, 'all is as applied');
 }

@@ -51,3 +51,19 @@ t_fuzz_fuzz_strip_t_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/strip"'
 t_fuzz_fuzz_strip_t_LDFLAGS = $(FUZZ_LDFLAGS)
 t_fuzz_fuzz_strip_t_LDADD = libcounter.la libomakase.la $(GIF_LIBS)
 endif
+
+if BUILD_PROVISION
+FUZZ_TARGETS += t/fuzz/fuzz_customer.t
+t_fuzz_fuzz_customer_t_SOURCES = t/fuzz/fuzz_customer.c $(FUZZ_MAIN)
+t_fuzz_fuzz_customer_t_CPPFLAGS = $(PROVISION_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/customer"'
+t_fuzz_fuzz_customer_t_CFLAGS = $(AM_CFLAGS) $(PROVISION_CFLAGS)
+t_fuzz_fuzz_customer_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_customer_t_LDADD = libprovision.la libomakase.la $(PROVISION_LIBS)
+
+FUZZ_TARGETS += t/fuzz/fuzz_mail.t
+t_fuzz_fuzz_mail_t_SOURCES = t/fuzz/fuzz_mail.c $(FUZZ_MAIN)
+t_fuzz_fuzz_mail_t_CPPFLAGS = $(PROVISION_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/mail"'
+t_fuzz_fuzz_mail_t_CFLAGS = $(AM_CFLAGS) $(PROVISION_CFLAGS)
+t_fuzz_fuzz_mail_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_mail_t_LDADD = libprovision.la libomakase.la $(PROVISION_LIBS)
+endif

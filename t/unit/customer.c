@@ -42,13 +42,14 @@ static void what_is_said_holds(void **state)
     struct omk_err err;
 
     (void)state;
-    assert_int_equal(parse("# first\n"
-                           "domain \"example.jp\" { aliases = {\"日本語.jp\"} }\n"
-                           "domain \"shop.example.jp\" { docroot = \"web/shop\" }"
-                           "\nweb_quota = \"1G\"\ndatabases = 0\nphp = off\n"
-                           "suspended = true\nnote = \"山田様\"\n",
-                           &c, &err),
-                     OMK_OK);
+    assert_int_equal(
+        parse("# first\n"
+              "domain \"example.jp\" { aliases = {\"日本語.jp\"} }\n"
+              "domain \"shop.example.jp\" { docroot = \"web/shop\" }"
+              "\nweb_quota = \"1G\"\ndatabases = 0\nphp = off\n"
+              "suspended = true\nnote = \"山田様\"\n",
+              &c, &err),
+        OMK_OK);
     assert_int_equal(c.domain_count, 2);
     assert_string_equal(c.domains[0].aliases[0], "xn--wgv71a119e.jp");
     assert_string_equal(c.domains[1].docroot, "web/shop");
@@ -144,8 +145,8 @@ static void wrong_mail_lines(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct omk_customer c = {.login = "x"};
         struct omk_err err = {0};
-        int rc = omk_mail_parse(pool, "m", cases[i].text, cases[i].len, &c,
-                                &err);
+        int rc =
+            omk_mail_parse(pool, "m", cases[i].text, cases[i].len, &c, &err);
 
         if (rc == OMK_OK || strcmp(err.where, cases[i].where) != 0
             || !strstr(err.text, cases[i].says)) {

@@ -35,8 +35,8 @@ static void values(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *out = omk_edit_set(pool, cases[i].text, cases[i].name,
-                                       cases[i].value);
+        const char *out =
+            omk_edit_set(pool, cases[i].text, cases[i].name, cases[i].value);
 
         if (strcmp(out, cases[i].out) != 0) {
             fail_msg("%s: %s", cases[i].label, out);

@@ -48,8 +48,8 @@ static bool pending(const char *login)
 static void plain_tree(const char *login)
 {
     node.single_user = geteuid() != 0;
-    assert_true(run("mkdir -p %s/" SRV "/%s/web %s/" SRV "/%s/tmp", base,
-                    login, base, login));
+    assert_true(run("mkdir -p %s/" SRV "/%s/web %s/" SRV "/%s/tmp", base, login,
+                    base, login));
     assert_int_equal(chmod(at(SRV), 0711), 0);
 }
 
@@ -77,8 +77,8 @@ static void links_lead_nowhere(void **state)
     assert_int_equal(symlink(at("outside/file"), at(SRV "/alice/web/f")), 0);
     assert_int_equal(symlink("../bob", at(SRV "/alice/bob")), 0);
     assert_int_equal(symlink("../..", at(SRV "/alice/web/up")), 0);
-    assert_int_equal(link(at(SRV "/bob/web/index.html"),
-                          at(SRV "/alice/web/hard")), 0);
+    assert_int_equal(
+        link(at(SRV "/bob/web/index.html"), at(SRV "/alice/web/hard")), 0);
     assert_int_equal(mkfifo(at(SRV "/alice/web/fifo"), 0644), 0);
     assert_int_equal(mkdir(at(SRV "/alice/web/closed"), 0), 0);
     assert_true(pending("alice"));
@@ -87,8 +87,8 @@ static void links_lead_nowhere(void **state)
     assert_false(there(at(SRV "/alice")));
     assert_false(there(at(SRV "/.removed")));
     assert_true(run("test \"$(cat %s/outside/file)\" = outside", base));
-    assert_true(run("test \"$(cat %s/" SRV "/bob/web/index.html)\" = bob",
-                    base));
+    assert_true(
+        run("test \"$(cat %s/" SRV "/bob/web/index.html)\" = bob", base));
 }
 
 static void a_tree_that_is_a_link_goes_alone(void **state)
@@ -248,7 +248,8 @@ static void a_swapping_owner_gains_nothing(void **state)
             swap_for_ever();
         }
         assert_true(pid > 0);
-        while (!there(at(SRV "/alice/web/a")) && waitpid(pid, NULL, WNOHANG) == 0) {
+        while (!there(at(SRV "/alice/web/a"))
+               && waitpid(pid, NULL, WNOHANG) == 0) {
         }
         for (int tries = 0; rc != OMK_OK && tries < 1000; tries++) {
             rc = omk_erase_tree(&node, "alice", &err);
@@ -295,7 +296,8 @@ static void subvolumes_go_too(void **state)
     assert_false(there(at("fs/omakase/alice")));
     assert_false(there(at("fs/omakase/.removed")));
     assert_true(there(at("fs/omakase/bob/web")));
-    assert_true(run("test \"$(btrfs subvolume list %s/fs | wc -l)\" = 1", base));
+    assert_true(
+        run("test \"$(btrfs subvolume list %s/fs | wc -l)\" = 1", base));
 }
 
 int main(void)

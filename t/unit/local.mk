@@ -129,6 +129,12 @@ t_unit_node_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
 t_unit_node_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_node_t_LDADD = $(PROVISION_UNIT_LIBS)
 
+UNIT_TESTS += t/unit/generation.t
+t_unit_generation_t_SOURCES = t/unit/generation.c
+t_unit_generation_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_generation_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_generation_t_LDADD = $(PROVISION_UNIT_LIBS)
+
 UNIT_TESTS += t/unit/edit.t
 t_unit_edit_t_SOURCES = t/unit/edit.c
 t_unit_edit_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)

@@ -113,8 +113,9 @@ static void domains(void **state)
         {"dash first", BYTES("-a.jp"), NULL},
         {"no UTF-8", BYTES("\xff\xfe.jp"), NULL},
         {"label of 64",
-         BYTES("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-               ".jp"),
+         BYTES(
+             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+             ".jp"),
          NULL},
     };
 
@@ -122,8 +123,8 @@ static void domains(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *out = NULL;
         struct omk_err err = {0};
-        int rc = omk_domain_parse(pool, cases[i].text, cases[i].len, &out,
-                                  &err);
+        int rc =
+            omk_domain_parse(pool, cases[i].text, cases[i].len, &out, &err);
 
         if ((rc == OMK_OK) != (cases[i].out != NULL)
             || (out && strcmp(out, cases[i].out) != 0)) {
@@ -148,8 +149,7 @@ static void a_domain_of_250_bytes_is_refused(void **state)
     assert_int_equal(strlen(text), 249);
     assert_int_equal(omk_domain_parse(pool, text, 249, &out, NULL), OMK_OK);
     strcpy(text + 247, "jpx");
-    assert_int_equal(omk_domain_parse(pool, text, 250, &out, NULL),
-                     OMK_ERANGE);
+    assert_int_equal(omk_domain_parse(pool, text, 250, &out, NULL), OMK_ERANGE);
 }
 
 static void databases(void **state)
@@ -235,8 +235,8 @@ static void sizes(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint64_t size = 0;
-        int rc = omk_size_parse(cases[i].text, strlen(cases[i].text), &size,
-                                NULL);
+        int rc =
+            omk_size_parse(cases[i].text, strlen(cases[i].text), &size, NULL);
 
         if (rc != cases[i].rc || size != cases[i].size) {
             fail_msg("%s", cases[i].text);

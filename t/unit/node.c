@@ -30,7 +30,7 @@ static void an_empty_file_has_every_default(void **state)
     assert_null(n.listen[1]);
     assert_int_equal(n.uid_min, 20000);
     assert_int_equal(n.uid_max, 29999);
-    assert_int_equal(n.databases, 6);              /* P57 */
+    assert_int_equal(n.databases, 6);               /* P57 */
     assert_true(n.web_quota == UINT64_C(20) << 30); /* P8 */
     assert_true(n.mail_quota == 50 << 20);          /* P72 */
     assert_int_equal(n.profile, OMK_PROFILE_MANUAL);
@@ -123,9 +123,9 @@ static void a_nul_byte_is_refused(void **state)
     struct omk_err err = {0};
 
     (void)state;
-    assert_int_equal(omk_node_parse(pool, "", "f", "keep = 3\n\0keep = 4\n", 19,
-                                    &n, &err),
-                     OMK_EINVAL);
+    assert_int_equal(
+        omk_node_parse(pool, "", "f", "keep = 3\n\0keep = 4\n", 19, &n, &err),
+        OMK_EINVAL);
     assert_string_equal(err.where, "f:2");
 }
 

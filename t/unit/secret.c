@@ -54,7 +54,10 @@ static void passwords_that_are_refused(void **state)
     } cases[] = {
         {"short", "1234567", 7, OMK_ERANGE},
         {"blank", "1234 5678", 9, OMK_EINVAL},
-        {"NUL", "1234\0" "5678", 9, OMK_EINVAL},
+        {"NUL",
+         "1234\0"
+         "5678",
+         9, OMK_EINVAL},
         {"newline", "12345678\n", 9, OMK_EINVAL},
         {"UTF-8", "p\xc3\xa4sswort", 9, OMK_EINVAL},
     };

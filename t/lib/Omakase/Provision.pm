@@ -16,11 +16,16 @@ use File::Path qw(make_path remove_tree);
 use File::Temp ();
 use IO::Socket::INET;
 use Omakase::Client ();
+use POSIX ();
+use Scalar::Util qw(refaddr weaken);
 use Time::HiRes qw(sleep time);
+
+my %LIVE;
 
 sub new {
     my ($class, %o) = @_;
     my $self = bless {owner => $$, logins => [], %o}, $class;
+    weaken($LIVE{refaddr $self} = $self);
     $self->{stage} = $ENV{OMAKASE_STAGE} // $self->_make_stage;
     open my $fh, '<', "$self->{stage}/layout" or croak "layout: $!";
     $self->{layout} = {map { chomp; split /=/, $_, 2 } <$fh>};
@@ -145,10 +150,20 @@ sub _make_stage {
     return "$self->{own_stage}";
 }
 
-sub DESTROY {
+# A test's file-scoped node would outlive what it is made of.
+END {
+    local $?;
+    $_->end for grep { defined } values %LIVE;
+}
+
+sub DESTROY { $_[0]->end }
+
+# Ends the daemons and removes users and files; once.
+sub end {
     my ($self) = @_;
-    return if $self->{owner} != $$ || !$self->{temporary};
+    return if $self->{owner} != $$ || !$self->{temporary} || $self->{ended}++;
     local ($@, $?, $!);
+    delete $LIVE{refaddr $self};
     $self->stop;
     if (!$>) {
         for my $login (@{$self->{logins}}) {

@@ -92,15 +92,30 @@ static bool tells_of_full_disk(const char *text)
     return strstr(text, "No space left") || strstr(text, "quota exceeded");
 }
 
+/* Of a directory that became a link between two looks; tar did not follow. */
+static bool tells_of_swaps(const char *text)
+{
+    return strstr(text, "Too many levels of symbolic links")
+           || strstr(text, "Not a directory");
+}
+
 /* tar's own last words are "Exiting with failure status due to previous
  * errors": the first line tells more. */
 static int tar_failed(struct work *w, const char *output)
 {
-    bool full = tells_of_full_disk(output);
+    const char *first = printable(w->p, output, strcspn(output, "\n"));
 
-    return omk_fail(w->err, full ? OMK_ENOSPC : OMK_EIO, w->part, "%s%s",
-                    full ? "the disk is full: " : "",
-                    printable(w->p, output, strcspn(output, "\n")));
+    if (tells_of_full_disk(output)) {
+        return omk_fail(w->err, OMK_ENOSPC, w->part, "the disk is full: %s",
+                        first);
+    }
+    if (tells_of_swaps(output)) {
+        return omk_fail(w->err, OMK_EBUSY, w->part,
+                        "the tree changes too fast; end the processes of %s "
+                        "and try again: %s",
+                        w->login, first);
+    }
+    return omk_fail(w->err, OMK_EIO, w->part, "%s", first);
 }
 
 /* Reads all of it back; the compressor has checksums of its own. */
@@ -176,7 +191,7 @@ static int archive_tree(struct work *w)
     if (rc) {
         return rc;
     }
-    if (status > 1 || tells_of_full_disk(output)) {
+    if (status > 1) {
         return tar_failed(w, output);
     }
     remark_lines(w, output);

@@ -189,6 +189,65 @@ SKIP: {
     unlink "$tree/web/huge";
 }
 
+# --- while the customer swaps a directory and a link to the neighbour's ------------------
+# Its processes: one that swaps, one that does not want to end; below a parent
+# that leaves no zombies.
+sub hostile {
+    my $uid = getpwnam $a;
+    mkdir "$tree/web/own";
+    chown $uid, $uid, "$tree/web/own";
+    pipe my $r, my $w or die $!;
+    my $pid = fork // die $!;
+    if ($pid) {
+        sysread $r, my $ready, 1 for 1, 2;
+        return $pid;
+    }
+    $SIG{CHLD} = 'IGNORE';
+    my $parent = $$;
+    for my $kind (1, 2) {
+        next if fork;
+        POSIX::setgid($uid);
+        POSIX::setuid($uid);
+        $SIG{TERM} = 'IGNORE';
+        chdir "$tree/web" or POSIX::_exit(9);
+        syswrite $w, 'x';
+        while (getppid == $parent) {
+            if ($kind == 2) { sleep 1; next }
+            rename 'own', 'swap';
+            symlink "$root/srv/omakase/$b/web", 'own';
+            unlink 'own';
+            rename 'swap', 'own';
+            mkdir 'own/deeper';
+            symlink "$root/srv/omakase/$b/web", 'own/deeper/link';
+        }
+        POSIX::_exit(0);
+    }
+    sleep 1 while getppid == $n->{owner};
+    POSIX::_exit(0);
+}
+
+{
+    my $nursery = hostile();
+    my $followed = 0;
+    for (1 .. 5) {
+        ($code, $out, $err) = $n->omakase('customer', 'remove', $a);
+        like($code, qr/\A(?:0|75)\z/, 'remove: archived, or told that it changes too fast') or diag("$out$err");
+        is(scalar(whole($a)), $code ? 0 : 1, 'and the archive is there, or not');
+        $followed += grep { !system "tar xOf $_/tree.tar.* | grep -q '<p>$b</p>'" } whole($a);
+        $n->customers_d("$a$_", $declared{$_}) for keys %declared;
+        system 'rm', '-r', whole($a) if whole($a);
+    }
+    is($followed, 0, "nothing of the neighbour's is in it");
+    kill 'KILL', $nursery;
+    waitpid $nursery, 0;
+    my $uid = getpwnam $a;
+    for (1 .. 1000) {
+        last if sh("ps -o pid= -u $uid") eq '';
+        sleep 0.01;
+    }
+    system "rm -rf $tree/web/own $tree/web/swap";
+}
+
 # --- remove -------------------------------------------------------------------------
 system "chown -R $a: $tree/web/*; chmod 2640 $tree/web/big; ln -s /etc/passwd $tree/web/link";
 my $acl = !system "setfacl -m u:www-data:r $tree/web/big 2>/dev/null";
@@ -244,8 +303,6 @@ mkdir "$tmp/outside", 0777;
 system "touch $tmp/outside/file";
 link "$root/srv/omakase/$b/web/index.html", "$tree/web/hard" or die $!;
 symlink $_->[0], "$tree/web/$_->[1]" for ["$root/srv/omakase/$b", 'b'], ['/etc', 'etc'], ["$tmp/outside", 'out'];
-mkdir "$tree/web/own";
-chown $uid, $uid, "$tree/web/own";
 
 refused(64, qr/nothing is deleted without --yes/, 'purge without --yes', 'customer', 'purge', $a);
 like($out, qr{^would delete  \Q$root\E/srv/omakase/$a$}m, 'says what it would delete: the tree');
@@ -254,31 +311,7 @@ like($out, qr/^would delete  6 databases with [\d.]+ MB, and their user$/m, 'the
 like($out, qr{^stays    \Q$dir\E$}m, 'and that the archive stays');
 ok(-e "$tree/web/big" && defined getpwnam $a, 'and does nothing');
 
-# The customer's processes: one that swaps, one that does not want to end.
-pipe my $r, my $w or die $!;
-my $nursery = fork // die $!;
-if (!$nursery) {
-    $SIG{CHLD} = 'IGNORE';
-    for my $kind (1, 2) {
-        next if fork;
-        POSIX::setgid($uid);
-        POSIX::setuid($uid);
-        $SIG{TERM} = 'IGNORE';
-        chdir "$tree/web" or POSIX::_exit(9);
-        syswrite $w, 'x';
-        while (1) {
-            if ($kind == 2) { sleep 1; next }
-            rename 'own', 'swap';
-            symlink "$root/srv/omakase/$b/web", 'own';
-            unlink 'own';
-            rename 'swap', 'own';
-            mkdir 'own/deeper';
-            symlink "$tmp/outside", 'own/deeper/link';
-        }
-    }
-    sleep 1 while 1;
-}
-sysread $r, my $ready, 1 for 1, 2;
+my $nursery = hostile();
 run_ok('purge', 'customer', 'purge', $a, '--yes');
 like($out, qr{^deleted  \Q$root\E/srv/omakase/$a$}m, 'says what it did');
 is(sh("ps -o pid= -u $uid"), '', "the customer's processes have ended");

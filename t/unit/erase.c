@@ -204,6 +204,25 @@ static void a_mount_is_refused_and_not_entered(void **state)
     assert_false(there(at(SRV "/alice")));
 }
 
+/* Past the look at the whole, rmdir tells of it. */
+static void a_mount_in_what_was_left_is_not_entered(void **state)
+{
+    (void)state;
+    NEED_ROOT();
+    plain_tree("bob");
+    assert_true(run("mkdir -p -m 0700 %s/" SRV "/.removed && "
+                    "mkdir -p %s/" SRV "/.removed/alice/x/y/z",
+                    base, base));
+    NEED(mount_at("tmpfs", at(SRV "/.removed/alice/x/y"), "size=1m"),
+         "no mounts");
+    write_text(at(SRV "/.removed/alice/x/y/mounted"), "", 0644);
+    refused("alice", "something is mounted there");
+    assert_true(there(at(SRV "/.removed/alice/x/y/mounted")));
+    assert_true(run("umount %s/" SRV "/.removed/alice/x/y", base));
+    erase("alice");
+    assert_false(there(at(SRV "/.removed")));
+}
+
 /* Swaps a directory of its own and a link to bob's, and makes new ones. */
 static void swap_for_ever(void)
 {
@@ -312,6 +331,7 @@ int main(void)
         CASE(what_was_broken_off_is_completed),
         CASE(others_may_not_change_srv),
         CASE(a_mount_is_refused_and_not_entered),
+        CASE(a_mount_in_what_was_left_is_not_entered),
         CASE(a_swapping_owner_gains_nothing),
         CASE(subvolumes_go_too),
     };

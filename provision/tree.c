@@ -635,6 +635,27 @@ int omk_tree_make(const struct omk_node *n, const char *login,
     return t.rc;
 }
 
+int omk_tree_srv(const struct omk_node *n, int *fd, struct omk_err *err)
+{
+    const struct omk_account caller = {.uid = geteuid()};
+    struct tree t;
+    int error, rc;
+
+    init(&t, n, "", &caller, err);
+    error = open_srv(&t);
+    if (error) {
+        return omk_fail(err, code_of(error), n->srv_dir, "%s",
+                        strerror(error));
+    }
+    rc = trust_srv(&t, err);
+    if (rc == OMK_OK) {
+        *fd = t.srv;
+        t.srv = -1;
+    }
+    done(&t);
+    return rc;
+}
+
 int omk_tree_open(const struct omk_node *n, const char *login,
                   const char *name, int *top, int *fd, struct omk_err *err)
 {

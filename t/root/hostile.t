@@ -275,6 +275,23 @@ is(as($mallory, sub { chmod(0777, map { "$tree{$mallory}/$_" } '', qw(web log ho
 is(as($mallory, sub { open(my $fh, '>', "$tree{$mallory}/log/mine") ? 'made' : '' }), '', 'and nothing is put in log/');
 is(as($mallory, sub { mkdir("$tree{$mallory}/own") ? 'made' : '' }), 'made', 'while the top is open to directories of its own');
 
+# --- --root, or what is in it, in another's hand -------------------------------------------------
+for (['a root of a customer\'s', $root, sub { chown((getpwnam $mallory)[2], -1, $root) }, sub { chown 0, -1, $root }],
+    ['one that others may write to', $root, sub { chmod 0777, $root }, sub { chmod 0755, $root }],
+    ['a directory above of a customer\'s', "$root/var", sub { chown((getpwnam $mallory)[2], -1, "$root/var") }, sub { chown 0, -1, "$root/var" }],
+    ['a directory above that others may write to', "$root/etc", sub { chmod 0777, "$root/etc" }, sub { chmod 0755, "$root/etc" }],
+    ['customers.d', "$root/etc/omakase/customers.d", sub { chmod 0777, "$root/etc/omakase/customers.d" }, sub { chmod 0700, "$root/etc/omakase/customers.d" }]) {
+    my ($name, $dir, $break, $mend) = @$_;
+    $break->();
+    my ($c, undef, $e) = $n->omakase('apply');
+    my ($usage) = $n->omakase('usage');
+    $mend->();
+    is($c, 1, "$name: apply does nothing");
+    isnt($usage, 0, "$name: nor another command");
+    like($e, qr/\A omakase: \s \Q$dir\E: [^\n]+ others \s than \s root/x, "$name: it is named");
+}
+ok_run('mended', 'apply');
+
 # --- links and swaps, while root works in the tree ---------------------------------------------
 # All of what matters outside, as one string.
 sub outside {

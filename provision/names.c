@@ -45,6 +45,7 @@ static const char *const reserved[] = {
     "ftp",
     "games",
     "git",
+    "global",
     "gnats",
     "guest",
     "httpd",

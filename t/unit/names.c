@@ -28,6 +28,7 @@ static void logins(void **state)
         {"a path", BYTES("a/b"), OMK_EINVAL},
         {"root", BYTES("root"), OMK_EDENIED},
         {"httpd's user", BYTES("www-data"), OMK_EDENIED},
+        {"php-fpm's section", BYTES("global"), OMK_EDENIED},
         {"systemd's", BYTES("systemd-network"), OMK_EDENIED},
         {"MariaDB's", BYTES("mysql"), OMK_EDENIED},
         {"newline", BYTES("abc\n"), OMK_EINVAL},

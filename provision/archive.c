@@ -96,7 +96,8 @@ static bool tells_of_full_disk(const char *text)
 static bool tells_of_swaps(const char *text)
 {
     return strstr(text, "Too many levels of symbolic links")
-           || strstr(text, "Not a directory");
+           || strstr(text, "Not a directory")
+           || strstr(text, "Cannot readlink: Invalid argument");
 }
 
 /* tar's own last words are "Exiting with failure status due to previous

@@ -5,22 +5,28 @@
 #include "names.h"
 #include "node.h"
 #include "num.h"
+#include "run.h"
 #include "tool.h"
 
 #include <apr_hash.h>
 #include <apr_strings.h>
+#include <dirent.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define OURS "Omakase customer "
 #define USERADD "/usr/sbin/useradd"
 #define USERDEL "/usr/sbin/userdel"
 #define GROUPDEL "/usr/sbin/groupdel"
+#define END_MS 10000
 
 struct user {
     struct omk_account account;
@@ -353,6 +359,114 @@ static int delete_group(struct omk_accounts *a, const char *login,
     }
     fclose(f);
     return there ? run(a, GROUPDEL, argv, err) : OMK_OK;
+}
+
+bool omk_account_is_own(const struct omk_accounts *a, const char *login)
+{
+    const struct user *u =
+        a->node->single_user
+            ? NULL
+            : apr_hash_get(a->users, login, APR_HASH_KEY_STRING);
+
+    return u && u->ours && u->our_root;
+}
+
+/* In a child, which becomes the user: kill(-1) then means the user's processes
+ * and no other, and none escapes it by forking. What it returns tells nothing:
+ * it is 0 also when all refused. */
+static void kill_all_as(const struct omk_account *account)
+{
+    if (account->uid == 0 || setgroups(0, NULL) != 0
+        || setresgid(account->gid, account->gid, account->gid) != 0
+        || setresuid(account->uid, account->uid, account->uid) != 0
+        || getuid() != account->uid || geteuid() != account->uid
+        || setuid(0) == 0) {
+        _exit(1);
+    }
+    (void)kill(-1, SIGKILL);
+    _exit(0);
+}
+
+/* Real, effective, saved and file system uid; a zombie has none that counts. */
+static bool is_of(const char *pid, uid_t uid)
+{
+    char path[300], line[256];
+    unsigned ids[4];
+    bool found = false;
+    FILE *f;
+
+    (void)snprintf(path, sizeof path, "/proc/%s/status", pid);
+    f = fopen(path, "re");
+    while (f && fgets(line, sizeof line, f)) {
+        if (!strncmp(line, "State:\tZ", 8)) {
+            break;
+        }
+        if (sscanf(line, "Uid: %u %u %u %u", &ids[0], &ids[1], &ids[2],
+                   &ids[3])
+            == 4) {
+            found = ids[0] == uid || ids[1] == uid || ids[2] == uid
+                    || ids[3] == uid;
+            break;
+        }
+    }
+    if (f) {
+        fclose(f);
+    }
+    return found;
+}
+
+static bool has_processes(uid_t uid)
+{
+    DIR *d = opendir("/proc");
+    const struct dirent *e;
+    bool found = !d; /* who cannot look says yes */
+
+    while (!found && d && (e = readdir(d))) {
+        found = *e->d_name >= '1' && *e->d_name <= '9' && is_of(e->d_name, uid);
+    }
+    if (d) {
+        closedir(d);
+    }
+    return found;
+}
+
+/* A process of the user may kill the child first, so its end is not looked
+ * at. */
+static int kill_once(const struct omk_account *account, struct omk_err *err)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        kill_all_as(account);
+    }
+    if (child < 0) {
+        return omk_fail(err, OMK_EIO, account->name, "fork: %s",
+                        strerror(errno));
+    }
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+    }
+    return OMK_OK;
+}
+
+int omk_account_end_processes(const struct omk_accounts *a,
+                              const struct omk_account *account,
+                              struct omk_err *err)
+{
+    long long until = omk_now_ms() + END_MS;
+    int rc = OMK_OK;
+
+    if (a->node->single_user || !in_range(a->node, account->uid)) {
+        return OMK_OK;
+    }
+    while (rc == OMK_OK && has_processes(account->uid)) {
+        rc = kill_once(account, err);
+        if (rc == OMK_OK && !omk_wait_a_little(until)) {
+            rc = omk_fail(err, OMK_EBUSY, account->name,
+                          "processes of uid %u do not end; see ps -u %s",
+                          (unsigned)account->uid, account->name);
+        }
+    }
+    return rc;
 }
 
 int omk_account_remove(struct omk_accounts *a, const char *login,

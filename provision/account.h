@@ -12,6 +12,7 @@
 #define OMK_ACCOUNT_H
 
 #include <apr_pools.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct omk_err;
@@ -39,6 +40,17 @@ int omk_accounts_load_in(apr_pool_t *p, const struct omk_node *n,
  * another user): not to be used. */
 int omk_account_find(const struct omk_accounts *a, const char *login,
                      struct omk_account *out, struct omk_err *err);
+
+/* Whether there is such a user and it is of this root, by its GECOS field.
+ * False in single-user mode. */
+bool omk_account_is_own(const struct omk_accounts *a, const char *login);
+
+/* Ends every process of the account's uid, for good. Nothing to do in
+ * single-user mode. OMK_EBUSY: some are still there after ten seconds; OMK_EIO.
+ * The account must come from omk_account_find. */
+int omk_account_end_processes(const struct omk_accounts *a,
+                              const struct omk_account *account,
+                              struct omk_err *err);
 
 /* Finds or makes it. login must have passed omk_login_check. The uid is one
  * above every one that was ever given (STATE/last-uid), so that what a removed

@@ -45,6 +45,19 @@ bool omk_btrfs_is_subvolume(int fd)
            && st.st_ino == BTRFS_FIRST_FREE_OBJECTID;
 }
 
+void omk_btrfs_writable(int fd)
+{
+    uint64_t flags;
+
+    if (omk_btrfs_is_subvolume(fd)
+        && ioctl(fd, BTRFS_IOC_SUBVOL_GETFLAGS, &flags) == 0
+        && (flags & BTRFS_SUBVOL_RDONLY)) {
+        flags &= ~(uint64_t)BTRFS_SUBVOL_RDONLY;
+        /* Where that fails, so does what comes next, and says so. */
+        (void)ioctl(fd, BTRFS_IOC_SUBVOL_SETFLAGS, &flags);
+    }
+}
+
 /* The first item of tree from key (objectid, type, offset) on; in items of
  * one type and objectid. 0 with *size bytes of it in out, ENOENT, or errno. */
 static int first_item(int fd, uint64_t tree, uint64_t objectid, uint32_t type,

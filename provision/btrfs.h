@@ -16,6 +16,9 @@ int omk_btrfs_subvolume(int parent, const char *name);
 /* Whether the directory is the top of a subvolume. */
 bool omk_btrfs_is_subvolume(int fd);
 
+/* Takes read-only from the subvolume of fd, as far as it has that. */
+void omk_btrfs_writable(int fd);
+
 /* Whether quota groups are on in the file system of fd. */
 bool omk_btrfs_has_quota(int fd);
 

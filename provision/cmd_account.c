@@ -1,15 +1,14 @@
 /* remove, purge, usage: what a customer has on the machine. */
 #include "cmd.h"
 
-#include "account.h"
+#include "archive.h"
 #include "audit.h"
 #include "customer.h"
 #include "database.h"
 #include "generation.h"
 #include "names.h"
 #include "node.h"
-#include "run.h"
-#include "secret.h"
+#include "purge.h"
 #include "usage.h"
 
 #include <apr_strings.h>
@@ -17,38 +16,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
-
-#define ARCHIVE_S 7200
-
-static const char *tree_of(struct omk_cmd *c, const char *login)
-{
-    return apr_pstrcat(c->p, c->node->srv_dir, "/", login, NULL);
-}
-
-static const char *declared(struct omk_cmd *c, const char *login,
-                            const char *ending)
-{
-    return apr_pstrcat(c->p, c->node->customers_dir, "/", login, ending, NULL);
-}
-
-/* Runs a program that must succeed. */
-static int must_run(struct omk_cmd *c, const char *const argv[],
-                    struct omk_err *err)
-{
-    const char *output;
-    int status;
-    int rc = omk_run(c->p, argv, ARCHIVE_S, &status, &output, err);
-
-    return rc == OMK_OK && status != 0
-               ? omk_fail(err, OMK_EIO, argv[0], "%.400s", output)
-               : rc;
-}
-
-/* --- remove
- * ------------------------------------------------------------------- */
 
 static void said(void *ctx, const char *line)
 {
@@ -56,275 +24,350 @@ static void said(void *ctx, const char *line)
     (void)fprintf(stderr, "omakase: %s\n", line);
 }
 
-static int archive_databases(struct omk_cmd *c, const char *login,
-                             const char *dir, struct omk_err *err)
+static void waiting(void *ctx)
 {
-    struct omk_db *db = NULL;
-    int fd, rc;
+    said(ctx, "another omakase is at work; waiting for it");
+}
 
-    if (!*c->node->mariadbd) {
-        return OMK_OK;
-    }
-    rc = omk_db_open(c->node, &db, err);
-    if (rc) {
-        return rc; /* without its databases it is no archive */
-    }
-    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    rc = fd < 0 ? omk_fail(err, OMK_EIO, dir, "open: %s", strerror(errno))
-                : omk_db_dump(db, login, fd, said, NULL, err);
+/* --- remove -------------------------------------------------------------- */
+
+static int sync_dir(const char *dir, struct omk_err *err)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd >= 0 && fsync(fd) == 0
+                 ? OMK_OK
+                 : omk_fail(err, OMK_EIO, dir, "sync: %s", strerror(errno));
+
     if (fd >= 0) {
         close(fd);
     }
-    omk_db_close(db);
     return rc;
 }
 
-static int archive(struct omk_cmd *c, const char *login, const char **out,
-                   struct omk_err *err)
-{
-    const char *base = apr_pstrcat(c->p, c->node->state_dir, "/archive", NULL);
-    const char *dir =
-        apr_psprintf(c->p, "%s/%s-%lld", base, login, (long long)time(NULL));
-    const char *tar[] = {"/usr/bin/tar",
-                         "--create",
-                         "--file",
-                         apr_pstrcat(c->p, dir, "/tree.tar", NULL),
-                         "--acls",
-                         "--xattrs",
-                         "--numeric-owner",
-                         "--sparse",
-                         "--directory",
-                         c->node->srv_dir,
-                         "--",
-                         login,
-                         NULL};
-    struct stat st;
-    int rc;
-
-    if ((mkdir(base, 0700) != 0 && errno != EEXIST) || mkdir(dir, 0700) != 0) {
-        return omk_fail(err, OMK_EIO, dir, "mkdir: %s", strerror(errno));
-    }
-    rc = lstat(tree_of(c, login), &st) == 0 ? must_run(c, tar, err) : OMK_OK;
-    if (rc == OMK_OK) {
-        rc = archive_databases(c, login, dir, err);
-    }
-    *out = dir;
-    return rc;
-}
-
-/* The three files go into the archive, LOGIN.conf last: until then the
- * customer is declared. */
+/* LOGIN.conf first: a customer is never served by half of what is declared.
+ * What a kill leaves of the other two is still taken by a second remove. */
 static int take_declaration(struct omk_cmd *c, const char *login,
-                            const char *dir, struct omk_err *err)
+                            struct omk_err *err)
 {
-    static const char *const endings[] = {".httpd.conf", ".mail", ".conf"};
+    const char *path;
 
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        const char *from = declared(c, login, endings[i]);
-        const char *mv[] = {"/bin/mv", "--", from, dir, NULL};
-        int rc = access(from, F_OK) == 0 ? must_run(c, mv, err) : OMK_OK;
-
-        if (rc) {
-            return rc;
+    while (omk_is_declared(c->p, c->node, login, &path)) {
+        if (unlink(path) != 0) {
+            return omk_fail(err, OMK_EIO, path, "unlink: %s", strerror(errno));
         }
     }
-    return OMK_OK;
+    return sync_dir(c->node->customers_dir, err);
+}
+
+/* The archive first, and MariaDB before it: without the databases it would be
+ * none. */
+static int remove_locked(struct omk_cmd *c, const char *login,
+                         const char **archive, struct omk_err *err)
+{
+    struct omk_db *db = NULL;
+    int rc =
+        omk_is_declared(c->p, c->node, login, NULL)
+            ? OMK_OK
+            : omk_fail(err, OMK_ENOENT, login, "there is no such customer");
+
+    if (rc == OMK_OK && *c->node->mariadbd) {
+        rc = omk_db_open(c->node, &db, err);
+    }
+    if (rc == OMK_OK && !c->dry_run) {
+        rc = omk_archive_make(c->p, c->node, login, db, said, NULL, archive,
+                              err);
+    }
+    omk_db_close(db);
+    if (rc || c->dry_run) {
+        return rc;
+    }
+    rc = take_declaration(c, login, err);
+    if (rc == OMK_OK) {
+        omk_audit(c->node, "OMK0304", "customer %s removed, archive %s", login,
+                  *archive);
+    }
+    return rc;
 }
 
 static int customer_remove(struct omk_cmd *c)
 {
     const char *login = c->argv[0];
-    const char *dir = "";
+    const char *archive = "";
     struct omk_err err = {0};
     int fd = -1;
     int rc = omk_login_check(login, strlen(login), &err);
 
-    if (rc == OMK_OK && access(declared(c, login, ".conf"), F_OK) != 0) {
-        rc = omk_fail(&err, OMK_ENOENT, login, "there is no such customer");
-    }
-    if (rc == OMK_OK) {
-        rc = omk_lock(c->node, NULL, NULL, &fd, &err);
-    }
-    if (rc == OMK_OK && !c->dry_run) {
-        rc = archive(c, login, &dir, &err);
-    }
-    if (rc == OMK_OK && !c->dry_run) {
-        rc = take_declaration(c, login, dir, &err);
-    }
-    if (rc == OMK_OK && !c->dry_run) {
-        omk_audit(c->node, "OMK0304", "customer %s removed, archive %s", login,
-                  dir);
-    }
+    rc = rc ? rc : omk_state_make(c->node, &err);
+    rc = rc ? rc : omk_lock(c->node, waiting, NULL, &fd, &err);
+    rc = rc ? rc : remove_locked(c, login, &archive, &err);
     if (fd >= 0) {
         close(fd);
     }
     if (rc) {
         return omk_cmd_error(&err);
     }
-    (void)printf(c->dry_run ? "would archive %s and take its declaration\n"
-                            : "%s is archived and declared no more; omakase "
-                              "apply takes its site away\n",
-                 login);
+    if (c->json) {
+        omk_cmd_json(json_pack("{s:s, s:s, s:b}", "login", login, "archive",
+                               archive, "done", !c->dry_run));
+    }
+    else if (c->dry_run) {
+        (void)printf("would archive %s and take its declaration\n", login);
+    }
+    else {
+        (void)printf("%s is archived in %s and declared no more; omakase apply "
+                     "takes its site away\n",
+                     login, archive);
+    }
     return OMK_EX_OK;
 }
 
-/* --- purge
- * -------------------------------------------------------------------- */
+/* --- purge --------------------------------------------------------------- */
 
-static int purge_all(struct omk_cmd *c, const char *login, struct omk_err *err)
+static const char *newest_archive(const struct omk_purge *w)
 {
-    const char *rm[] = {
-        "/bin/rm", "--recursive",     "--force", "--one-file-system",
-        "--",      tree_of(c, login), NULL};
-    struct omk_accounts *accounts;
-    struct omk_account account;
-    struct omk_db *db = NULL;
-    int rc = omk_accounts_load(c->p, c->node, &accounts, err);
+    return w->archives->nelts ? APR_ARRAY_IDX(
+               w->archives, w->archives->nelts - 1, const char *)
+                              : NULL;
+}
 
-    /* Somebody else's user of that name: not ours to purge. */
-    if (rc == OMK_OK
-        && omk_account_find(accounts, login, &account, err) == OMK_EDENIED) {
-        return OMK_EDENIED;
+static void print_purge(struct omk_cmd *c, const struct omk_purge *w, bool done)
+{
+    const char *verb = done ? "deleted" : "would delete";
+    const char *archive = newest_archive(w);
+
+    if (w->databases || w->mysql_user) {
+        (void)printf("%s  %u databases with %.1f MB%s\n", verb, w->databases,
+                     (double)w->database_bytes / 1048576.0,
+                     w->mysql_user ? ", and their user" : "");
     }
-    if (rc == OMK_OK && *c->node->mariadbd) {
-        rc = omk_db_open(c->node, &db, err);
-        if (rc == OMK_OK) {
-            rc = omk_db_drop(db, login, err);
-        }
-        omk_db_close(db);
+    if (w->namesake) {
+        (void)printf("stays    databases: their names are customer %s's now\n",
+                     w->namesake);
     }
+    if (w->tree) {
+        (void)printf("%s  %s/%s\n", verb, c->node->srv_dir, w->login);
+    }
+    if (w->user) {
+        (void)printf("%s  Unix user %s, uid %u\n", verb, w->login,
+                     (unsigned)w->uid);
+    }
+    if (w->user_stays) {
+        (void)printf("stays    Unix user %s, uid %u: another root's\n",
+                     w->login, (unsigned)w->uid);
+    }
+    if (w->secret) {
+        (void)printf("%s  the password\n", verb);
+    }
+    (void)printf(archive ? "stays    %s\n" : "there is no archive of it%s\n",
+                 archive ? archive : "");
+}
+
+static void json_purge(struct omk_cmd *c, const struct omk_purge *w, bool done)
+{
+    omk_cmd_json(json_pack(
+        "{s:s, s:b, s:i, s:I, s:o, s:b, s:b, s:s?}", "login", w->login, "done",
+        done, "databases", (int)w->databases, "database_bytes",
+        (json_int_t)w->database_bytes, "tree",
+        w->tree ? json_string(
+            apr_pstrcat(c->p, c->node->srv_dir, "/", w->login, NULL))
+                : json_null(),
+        "user", w->user, "secret", w->secret, "archive", newest_archive(w)));
+}
+
+static int purge_locked(struct omk_cmd *c, struct omk_purge *w,
+                        struct omk_err *err)
+{
+    int rc = omk_purge_look(c->p, c->node, c->argv[0], w, err);
+
+    if (rc || !c->yes || c->dry_run) {
+        return rc;
+    }
+    /* Before and after: a purge that stops half way is told by its first. */
+    omk_audit(c->node, "OMK0306", "customer %s: purge begins", w->login);
+    rc = omk_purge_do(c->p, c->node, w, err);
     if (rc == OMK_OK) {
-        rc = must_run(c, rm, err);
+        omk_audit(c->node, "OMK0305", "customer %s purged", w->login);
     }
-    if (rc == OMK_OK) {
-        rc = omk_secret_remove(c->node, login, err);
-    }
-    return rc ? rc : omk_account_remove(accounts, login, err);
+    return rc;
 }
 
 static int purge(struct omk_cmd *c)
 {
+    const bool act = c->yes && !c->dry_run;
     const char *login = c->argv[0];
-    const char *applied =
-        apr_pstrcat(c->p, c->node->state_dir, "/current/source/customers.d/",
-                    login, ".conf", NULL);
+    struct omk_purge w = {0};
     struct omk_err err = {0};
     int fd = -1;
     int rc = omk_login_check(login, strlen(login), &err);
 
-    if (rc == OMK_OK
-        && (access(declared(c, login, ".conf"), F_OK) == 0
-            || access(applied, F_OK) == 0)) {
-        rc = omk_fail(&err, OMK_EBUSY, login,
-                      "is still served: omakase customer remove %s, then "
-                      "omakase apply",
-                      login);
-    }
-    if (rc == OMK_OK && !c->yes) {
-        (void)fprintf(stderr,
-                      "omakase: purge deletes the files and databases "
-                      "of %s for good: --yes\n",
-                      login);
-        return OMK_EX_USAGE;
-    }
-    if (rc == OMK_OK) {
-        rc = omk_lock(c->node, NULL, NULL, &fd, &err);
-    }
-    if (rc == OMK_OK && !c->dry_run) {
-        rc = purge_all(c, login, &err);
-    }
-    if (rc == OMK_OK && !c->dry_run) {
-        omk_audit(c->node, "OMK0305", "customer %s purged", login);
-    }
+    rc = rc ? rc : omk_state_make(c->node, &err);
+    rc = rc ? rc : omk_lock(c->node, waiting, NULL, &fd, &err);
+    rc = rc ? rc : purge_locked(c, &w, &err);
     if (fd >= 0) {
         close(fd);
     }
     if (rc) {
         return omk_cmd_error(&err);
     }
-    (void)printf("%s %s\n", login, c->dry_run ? "would be purged" : "is gone");
+    if (c->json) {
+        json_purge(c, &w, act);
+    }
+    else {
+        print_purge(c, &w, act);
+    }
+    if (!c->yes && !c->dry_run) {
+        said(NULL, "nothing is deleted without --yes");
+        return OMK_EX_USAGE;
+    }
     return OMK_EX_OK;
 }
 
-/* --- usage
- * -------------------------------------------------------------------- */
+/* --- usage --------------------------------------------------------------- */
 
-static void print_usage(struct omk_cmd *c, json_t *out, const char *login,
-                        const struct omk_usage *u, uint64_t quota)
+struct usage {
+    struct omk_cmd *c;
+    struct omk_db_state *databases; /* NULL: MariaDB does not answer */
+    json_t *list;
+    int code;
+};
+
+/* Sizes of databases, where MariaDB tells. */
+static struct omk_db_state *database_sizes(struct omk_cmd *c)
 {
-    if (c->json) {
-        (void)json_array_append_new(
-            out, json_pack("{s:s, s:I, s:I, s:I, s:I}", "login", login, "web",
-                           (json_int_t)u->web, "log", (json_int_t)u->log,
-                           "databases", (json_int_t)u->databases, "web_quota",
-                           (json_int_t)quota));
-        return;
+    struct omk_db_state *state = NULL;
+    struct omk_db *db = NULL;
+    struct omk_err err = {0};
+
+    if (!*c->node->mariadbd) {
+        return NULL;
     }
-    (void)printf("%-30s %10.1f %10s %10.1f %10.1f\n", login,
-                 (double)u->web / 1048576.0,
-                 quota ? omk_size_print(c->p, quota) : "-",
-                 (double)u->log / 1048576.0, (double)u->databases / 1048576.0);
+    if (omk_db_open(c->node, &db, &err) || omk_db_load(db, c->p, &state, &err)
+        || omk_db_load_sizes(db, state, &err)) {
+        (void)omk_cmd_error(&err);
+        state = NULL;
+    }
+    omk_db_close(db);
+    return state;
+}
+
+static const char *megabytes(struct omk_cmd *c, uint64_t bytes)
+{
+    return apr_psprintf(c->p, "%.1f", (double)bytes / 1048576.0);
+}
+
+static void print_line(struct usage *s, const char *login,
+                       const struct omk_usage *u,
+                       const struct omk_customer *customer)
+{
+    struct omk_cmd *c = s->c;
+
+    (void)printf(
+        "%-30s %10s %10s %10s %10s %10s\n", login, megabytes(c, u->web),
+        !customer             ? "?"
+        : customer->web_quota ? omk_size_print(c->p, customer->web_quota)
+                              : "-",
+        megabytes(c, u->log), megabytes(c, u->mail),
+        s->databases ? megabytes(c, u->databases) : "?");
+}
+
+static void add_json(struct usage *s, const char *login,
+                     const struct omk_usage *u,
+                     const struct omk_customer *customer, bool over)
+{
+    json_t *quota =
+        customer ? json_integer((json_int_t)customer->web_quota) : json_null();
+    json_t *databases =
+        s->databases ? json_integer((json_int_t)u->databases) : json_null();
+
+    (void)json_array_append_new(
+        s->list, json_pack("{s:s, s:I, s:o, s:b, s:I, s:I, s:o}", "login",
+                           login, "web", (json_int_t)u->web, "web_quota", quota,
+                           "over", over, "log", (json_int_t)u->log, "mail",
+                           (json_int_t)u->mail, "databases", databases));
+}
+
+/* Of a customer whose file is wrong the quota is not known, and all else is. */
+static void tell_usage(struct usage *s, const struct omk_customer_entry *e)
+{
+    const struct omk_customer *customer = e->customer;
+    struct omk_usage u = {0};
+    struct omk_err err = {0};
+    int rc = omk_usage_tree(s->c->node, e->login, &u, &err);
+    bool over;
+
+    if (rc && rc != OMK_ENOENT) { /* that is: not applied yet */
+        s->code = omk_cmd_error(&err);
+    }
+    u.databases = s->databases ? omk_db_size(s->databases, e->login) : 0;
+    over = customer && customer->web_quota && u.web > customer->web_quota;
+    if (s->c->json) {
+        add_json(s, e->login, &u, customer, over);
+    }
+    else {
+        print_line(s, e->login, &u, customer);
+    }
+    if (over) {
+        (void)fprintf(stderr, "omakase: %s is over its quota: %s MB of %s\n",
+                      e->login, megabytes(s->c, u.web),
+                      omk_size_print(s->c->p, customer->web_quota));
+    }
 }
 
 static int usage(struct omk_cmd *c)
 {
-    json_t *out = json_array();
-    struct omk_db *db = NULL;
-    struct omk_db_state *state = NULL;
+    struct usage s = {.c = c};
     struct omk_customers *all;
     struct omk_err err = {0};
-    size_t shown = 0;
-    int rc =
-        omk_customers_load(c->p, c->node, c->node->customers_dir, &all, &err);
+    const char *login = c->argc ? c->argv[0] : NULL;
+    int rc = login ? omk_login_check(login, strlen(login), &err) : OMK_OK;
 
+    rc = rc ? rc
+            : omk_customers_load(c->p, c->node, c->node->customers_dir, &all,
+                                 &err);
+    if (rc == OMK_OK && login && !omk_customers_find(all, login)) {
+        rc = omk_fail(&err, OMK_ENOENT, login, "there is no such customer");
+    }
     if (rc) {
-        json_decref(out);
         return omk_cmd_error(&err);
     }
-    if (omk_db_open(c->node, &db, NULL) == OMK_OK
-        && (omk_db_load(db, c->p, &state, NULL)
-            || omk_db_load_sizes(db, state, NULL))) {
-        state = NULL;
-    }
+    s.databases = database_sizes(c);
+    s.list = json_array();
     if (!c->json) {
-        (void)printf("%-30s %10s %10s %10s %10s\n", "", "web MB", "of",
-                     "log MB", "MySQL MB");
+        (void)printf("%-30s %10s %10s %10s %10s %10s\n", "", "web MB", "of",
+                     "log MB", "mail MB", "MySQL MB");
     }
     for (size_t i = 0; i < all->count; i++) {
-        const struct omk_customer_entry *e = &all->entries[i];
-        struct omk_usage u = {0};
-
-        if (!e->customer || (c->argc && strcmp(c->argv[0], e->login) != 0)) {
-            continue;
+        if (!login || !strcmp(login, all->entries[i].login)) {
+            tell_usage(&s, &all->entries[i]);
         }
-        shown++;
-        if (omk_usage_tree(c->node, e->login, &u, &err)) {
-            (void)fprintf(stderr, "omakase: %s: %s: %s\n", e->login, err.where,
-                          err.text);
-        }
-        u.databases = state ? omk_db_size(state, e->login) : 0;
-        print_usage(c, out, e->login, &u, e->customer->web_quota);
     }
-    omk_db_close(db);
     if (c->json) {
-        omk_cmd_json(out);
+        omk_cmd_json(s.list);
     }
     else {
-        json_decref(out);
+        json_decref(s.list);
     }
-    return shown || !c->argc ? OMK_EX_OK : OMK_EX_NOUSER;
+    return s.code;
 }
 
 const struct omk_command omk_commands_account[] = {
     {"customer remove", "LOGIN", "archive a customer and declare it no more",
-     "Files and databases go into the state's archive/ and stay where they "
-     "are;\n"
-     "omakase apply takes the site away, customer purge the rest.\n",
+     "Files, databases, declaration and password go into the state's "
+     "archive/,\n"
+     "which is checked; then the declaration is taken away. Everything else\n"
+     "stays where it is: omakase apply takes the site away, customer purge "
+     "the\n"
+     "rest. Needs MariaDB to run, where this node has it.\n",
      1, 1, customer_remove},
     {"customer purge", "LOGIN --yes", "delete what remove has left",
-     "Files, databases, user and password, for good. The archive stays.\n", 1,
-     1, purge},
-    {"usage", "[LOGIN]", "web, logs and databases against the quota", "", 0, 1,
-     usage},
+     "Deletes databases, files, Unix user (and ends its processes) and "
+     "password\n"
+     "of who is neither declared nor served any more, for good. The archive\n"
+     "stays. Without --yes it says what it would delete (exit code 64).\n",
+     1, 1, purge},
+    {"usage", "[LOGIN]", "web, logs, mail and databases against the quota",
+     "The quota is of web alone. MB are of 1048576 bytes; --json has bytes. ?\n"
+     "stands for what cannot be told: databases while MariaDB does not run.\n",
+     0, 1, usage},
     {0},
 };

@@ -47,6 +47,10 @@ int omk_db_load_sizes(struct omk_db *d, struct omk_db_state *s,
  * omk_db_load_sizes. */
 uint64_t omk_db_size(const struct omk_db_state *s, const char *login);
 
+/* How many databases a login has, and whether there is its user. */
+unsigned omk_db_count(const struct omk_db_state *s, const char *login,
+                      bool *user);
+
 /* Calls missing with a line for each thing that is not as it must be (or is
  * too much). hash may be NULL: then it is not compared. */
 void omk_db_check(const struct omk_db_state *s, const char *login,

@@ -246,6 +246,23 @@ const struct omk_db_owner *omk_db_find(const struct omk_db_state *s,
     return apr_hash_get(s->users, name, APR_HASH_KEY_STRING);
 }
 
+unsigned omk_db_count(const struct omk_db_state *s, const char *login,
+                      bool *user)
+{
+    char name[OMK_DB_NAME_MAX + 1];
+    const struct omk_db_owner *u;
+    unsigned count = 0;
+
+    omk_db_user(login, name);
+    u = omk_db_find(s, name);
+    *user = u && u->accounts;
+    for (unsigned i = 1; i <= OMK_DATABASES_MAX; i++) {
+        omk_db_name(login, i, name);
+        count += omk_db_has(s, name) ? 1 : 0;
+    }
+    return count;
+}
+
 const struct omk_db_account *omk_db_account_at(const struct omk_db_owner *u,
                                                const char *host)
 {

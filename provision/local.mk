@@ -16,6 +16,7 @@ libprovision_la_CFLAGS = $(CORE_CFLAGS) $(PROVISION_CFLAGS)
 libprovision_la_LIBADD = $(ACL_LIBS)
 libprovision_la_SOURCES = \
 	provision/apply.c provision/apply.h \
+	provision/archive.c provision/archive.h \
 	provision/audit.c provision/audit.h \
 	provision/blame.c provision/blame.h \
 	provision/check.c provision/check.h provision/check_impl.h \
@@ -26,11 +27,13 @@ libprovision_la_SOURCES = \
 	provision/daemon_php.c \
 	provision/diff.c provision/diff.h \
 	provision/edit.c provision/edit.h \
+	provision/erase.c provision/erase.h \
 	provision/files.c provision/files.h \
 	provision/generation.c provision/generation.h \
 	provision/phpmyadmin.c provision/phpmyadmin.h \
 	provision/plan.c provision/plan.h \
 	provision/probe.c provision/probe.h \
+	provision/purge.c provision/purge.h \
 	provision/render.c provision/render.h \
 	provision/render_httpd.c provision/render_mariadb.c \
 	provision/render_php.c \

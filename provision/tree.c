@@ -282,6 +282,45 @@ static bool planted(const struct tree *t, char *what, size_t size)
     return bad;
 }
 
+/* What httpd and php-fpm write to. Who opens it first would choose its mode, and
+ * php-fpm chooses 0600: the customer could not read why a script fails. */
+static const char *const logs[] = {"error.log", "web.log"};
+#define LOGS (sizeof logs / sizeof *logs)
+#define LOG_MODE 0644
+
+static void check_logs(struct tree *t)
+{
+    for (size_t k = 0; k < LOGS; k++) {
+        struct stat st;
+
+        if (fstatat(t->fd[LOG], logs[k], &st, AT_SYMLINK_NOFOLLOW) != 0) {
+            say(t, LOG, "%s is missing", logs[k]);
+        }
+        else if ((st.st_mode & 07777) != LOG_MODE) {
+            say(t, LOG, "%s: mode %04o; expected %04o", logs[k],
+                (unsigned)st.st_mode & 07777, LOG_MODE);
+        }
+    }
+}
+
+/* After planted(): there is nothing of others' in log/, nor will be. */
+static void make_logs(struct tree *t)
+{
+    for (size_t k = 0; k < LOGS; k++) {
+        int fd = openat(t->fd[LOG], logs[k],
+                        O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK
+                            | O_CLOEXEC,
+                        LOG_MODE);
+
+        if (fd < 0 || fchmod(fd, LOG_MODE) != 0) {
+            fail(t, code_of(errno), LOG, "%s: %s", logs[k], strerror(errno));
+        }
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+}
+
 /* SRV must be such that nobody but its owner can change what is in it. */
 static int trust_srv(const struct tree *t, struct omk_err *err)
 {
@@ -359,6 +398,9 @@ static void check_place(struct tree *t, int i)
     }
     if (i == LOG && planted(t, what, sizeof what)) {
         say(t, i, "%s", what);
+    }
+    else if (i == LOG) {
+        check_logs(t);
     }
 }
 
@@ -511,6 +553,7 @@ static void settle_acl(struct tree *t, int i)
 static void make_places(struct tree *t)
 {
     char what[400];
+    bool log_is_ours = false;
 
     /* The top is root's and sticky before anything in it is looked at, and
      * open to the customer when all is done. */
@@ -521,11 +564,15 @@ static void make_places(struct tree *t)
         if (parent_of(t, i) >= 0 && reach(t, i) == 0
             && settle_owner(t, i) == 0) {
             settle_acl(t, i);
+            log_is_ours = log_is_ours || i == LOG;
         }
     }
     /* Now that nobody else can add to it. */
-    if (t->fd[LOG] >= 0 && planted(t, what, sizeof what)) {
+    if (log_is_ours && planted(t, what, sizeof what)) {
         fail(t, OMK_EDENIED, LOG, "%s", what);
+    }
+    else if (log_is_ours) {
+        make_logs(t);
     }
     settle_acl(t, TOP);
 }
@@ -586,6 +633,27 @@ int omk_tree_make(const struct omk_node *n, const char *login,
     }
     done(&t);
     return t.rc;
+}
+
+int omk_tree_srv(const struct omk_node *n, int *fd, struct omk_err *err)
+{
+    const struct omk_account caller = {.uid = geteuid()};
+    struct tree t;
+    int error, rc;
+
+    init(&t, n, "", &caller, err);
+    error = open_srv(&t);
+    if (error) {
+        return omk_fail(err, code_of(error), n->srv_dir, "%s",
+                        strerror(error));
+    }
+    rc = trust_srv(&t, err);
+    if (rc == OMK_OK) {
+        *fd = t.srv;
+        t.srv = -1;
+    }
+    done(&t);
+    return rc;
 }
 
 int omk_tree_open(const struct omk_node *n, const char *login,

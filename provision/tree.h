@@ -39,6 +39,11 @@ int omk_tree_check(const struct omk_node *n, const char *login,
 int omk_tree_make(const struct omk_node *n, const char *login,
                   const struct omk_account *a, struct omk_err *err);
 
+/* A descriptor of SRV (O_RDONLY), which must be such that nobody but root (in
+ * single-user mode, the caller) can change what is in it. OMK_ENOENT: there is
+ * none. OMK_EDENIED, OMK_EIO. */
+int omk_tree_srv(const struct omk_node *n, int *fd, struct omk_err *err);
+
 /* Descriptors of SRV/LOGIN and of the directory name in it (O_RDONLY), which
  * may be another file system but no symbolic link; *top may be NULL.
  * OMK_ENOENT, OMK_EDENIED, OMK_EIO. */

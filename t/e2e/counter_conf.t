@@ -18,7 +18,7 @@ done_testing;
 
 sub merges {
     my $i = instance(mpm => 'event', conf => <<'END');
-CounterStore var/counter/relative
+CounterStore counter/relative
 CounterReferer lenient
 CounterDigits 2 12
 CounterMaxPerCustomer 3

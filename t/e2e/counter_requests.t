@@ -96,7 +96,8 @@ END
 
     http2() if $mpm eq 'event';
     $i->stop;
-    is((tool('verify', store($i)))[0], 0, 'the store is whole');
+    my ($rc, $report) = tool('verify', store($i));
+    is($rc, 0, 'the store is whole') or diag($report);
     is(join('', $i->httpd->unexpected), '', 'nothing unexpected in the error logs');
 }
 done_testing;

@@ -78,7 +78,6 @@ sub conf {
 ServerRoot "\${OMAKASE_ROOT}"
 DefaultRuntimeDir "\${OMAKASE_ROOT}/run"
 PidFile "\${OMAKASE_ROOT}/run/httpd.pid"
-Listen \${OMAKASE_HTTP}
 ServerName localhost
 ErrorLog "\${OMAKASE_ROOT}/log/httpd-error.log"
 LogLevel warn

@@ -54,6 +54,8 @@ endif
 E2E_TESTS += t/e2e/provision.t
 E2E_TESTS += t/e2e/check.t
 E2E_TESTS += t/e2e/provision_kill.t
+E2E_TESTS += t/e2e/provision_life.t
+E2E_TESTS += t/root/hostile.t
 EXTRA_DIST += t/kill_at.c
 
 if BUILD_PHP_POOL

@@ -287,7 +287,7 @@ is(($n->omakase('customer', 'purge', $c, '--yes'))[0], 75, 'who is served is not
 ok_run('remove', 'customer', 'remove', $c);
 ok(-e $n->root . "/srv/omakase/$c/web/a.html", 'the files are still there');
 my ($archive) = glob $n->root . "/var/lib/omakase/archive/$c-*";
-like(qx(tar tf $archive/tree.tar), qr{^$c/web/a\.html$}m, 'and in the archive');
+like(qx(tar tf $archive/tree.tar.*), qr{^$c/web/a\.html$}m, 'and in the archive');
 ok(-e "$archive/$c.conf", 'with the declaration');
 ok_run('apply takes the site away', 'apply');
 is(($n->omakase('customer', 'purge', $c))[0], 64, 'purge asks for --yes');

@@ -10,10 +10,14 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 #include <ftw.h>
+#include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static apr_pool_t *pool;
@@ -274,6 +278,102 @@ static void a_program_gets_nothing_of_ours(void **state)
     assert_string_equal(err.where, "/nonexistent/useradd");
 }
 
+/* A process of that uid, which waits. */
+static pid_t begin_as(uid_t uid)
+{
+    int ready[2];
+    char c;
+    pid_t pid;
+
+    assert_int_equal(pipe(ready), 0);
+    pid = fork();
+    if (pid == 0) {
+        (void)signal(SIGTERM, SIG_IGN);
+        if (setgroups(0, NULL) != 0 || setgid(uid) != 0 || setuid(uid) != 0
+            || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0
+            || write(ready[1], "", 1) != 1) {
+            _exit(99);
+        }
+        for (;;) {
+            (void)pause();
+        }
+    }
+    assert_true(pid > 0);
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &c, 1), 1);
+    close(ready[0]);
+    return pid;
+}
+
+static void processes_end_of_that_user_alone(void **state)
+{
+    /* Of this test alone, as other tests have processes, too. */
+    const uid_t uid = 1000000000u + (uid_t)getpid() * 2;
+    const struct omk_account account = {uid, uid, "alice"};
+    struct omk_accounts *a = load();
+    struct omk_err err = {0};
+    pid_t pids[3], other, nursery;
+    int ends[2], status;
+
+    (void)state;
+    NEED_ROOT();
+    other = begin_as(uid + 1);
+    /* A zombie is a process, too: their parent leaves none. */
+    assert_int_equal(pipe(ends), 0);
+    nursery = fork();
+    if (nursery == 0) {
+        (void)signal(SIGCHLD, SIG_IGN);
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (int i = 0; i < 3; i++) {
+            pids[i] = begin_as(uid);
+        }
+        if (write(ends[1], pids, sizeof pids) != sizeof pids) {
+            _exit(99);
+        }
+        for (;;) {
+            (void)pause();
+        }
+    }
+    assert_true(nursery > 0);
+    assert_int_equal(read(ends[0], pids, sizeof pids), sizeof pids);
+    node.uid_min = uid + 1;
+    node.uid_max = uid + 1;
+    assert_int_equal(omk_account_end_processes(a, &account, &err), OMK_OK);
+    assert_int_equal(kill(pids[0], 0), 0); /* no customer's uid */
+    node.uid_min = uid;
+    node.single_user = true;
+    assert_int_equal(omk_account_end_processes(a, &account, &err), OMK_OK);
+    assert_int_equal(kill(pids[0], 0), 0);
+    node.single_user = false;
+    if (omk_account_end_processes(a, &account, &err)) {
+        fail_msg("%s: %s", err.where, err.text);
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(kill(pids[i], 0), -1);
+    }
+    assert_int_equal(kill(other, 0), 0);
+    assert_int_equal(omk_account_end_processes(a, &account, &err), OMK_OK);
+    (void)kill(other, SIGKILL);
+    assert_int_equal(waitpid(other, &status, 0), other);
+    (void)kill(nursery, SIGKILL);
+    assert_int_equal(waitpid(nursery, &status, 0), nursery);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void whose_root_it_is(void **state)
+{
+    struct omk_accounts *a = load();
+
+    (void)state;
+    assert_true(omk_account_is_own(a, "alice"));
+    assert_false(omk_account_is_own(a, "other"));
+    assert_false(omk_account_is_own(a, "root"));
+    assert_false(omk_account_is_own(a, "nobody"));
+    node.single_user = true;
+    assert_false(omk_account_is_own(a, "alice"));
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -286,6 +386,8 @@ int main(void)
         CASE(a_uid_is_never_given_twice),
         CASE(a_group_of_its_name_stops_it_in_useradds_words),
         CASE(a_program_gets_nothing_of_ours),
+        CASE(processes_end_of_that_user_alone),
+        CASE(whose_root_it_is),
     };
     int failed;
 

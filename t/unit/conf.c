@@ -274,13 +274,13 @@ static void files(void **state)
 
 static void long_name(void **state)
 {
-    char name[201];
+    char name[401];
     struct counter_conf c;
     struct omk_err err = {0};
 
     (void)state;
     memset(name, 'd', sizeof name);
-    memcpy(name + 180, "/counter.conf", sizeof "/counter.conf");
+    memcpy(name + 380, "/counter.conf", sizeof "/counter.conf");
     name[0] = '/';
     assert_int_equal(counter_conf_parse(name, "x", 1, &c, &err), OMK_EINVAL);
     assert_string_equal(err.where, "counter.conf:1");

@@ -189,6 +189,12 @@ t_unit_tree_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
 t_unit_tree_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_tree_t_LDADD = $(PROVISION_UNIT_LIBS)
 
+UNIT_TESTS += t/unit/erase.t
+t_unit_erase_t_SOURCES = t/unit/erase.c $(CUSTOMERS)
+t_unit_erase_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_erase_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_unit_erase_t_LDADD = $(PROVISION_UNIT_LIBS)
+
 UNIT_TESTS += t/unit/quota.t
 t_unit_quota_t_SOURCES = t/unit/quota.c $(CUSTOMERS)
 t_unit_quota_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)

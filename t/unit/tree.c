@@ -317,7 +317,7 @@ static void what_is_planted_stays_and_is_named(void **state)
             if (!strcmp(cases[i].place, "home")) {
                 assert_int_equal(rmdir(at("srv/omakase/alice/home/alice")), 0);
             }
-            assert_int_equal(rmdir(path), 0);
+            assert_true(run("rm -r '%s'", path));
         }
         assert_true(as(ALICE, plant_link, path));
         (void)snprintf(expected, sizeof expected,
@@ -367,7 +367,7 @@ static void a_log_that_the_customer_made_is_refused(void **state)
     NEED_ROOT();
     make_tree("alice", &alice);
     log = at("srv/omakase/alice/log");
-    assert_int_equal(rmdir(log), 0);
+    assert_true(run("rm -r '%s'", log));
     assert_true(as(ALICE, plant_directory, log));
     assert_int_equal(omk_tree_make(&node, "alice", &alice, &err), OMK_EDENIED);
     assert_string_equal(err.where, log);
@@ -380,6 +380,7 @@ static void a_log_that_the_customer_made_is_refused(void **state)
     log = at("srv/omakase/alice/log");
     set_acl(log, ACL_TYPE_ACCESS, "u::rwx,u:20001:rwx,g::-,m::rwx,o::-");
     make_outside();
+    assert_int_equal(unlink(at("srv/omakase/alice/log/error.log")), 0);
     assert_true(as(ALICE, plant_link, at("srv/omakase/alice/log/error.log")));
     assert_int_equal(omk_tree_make(&node, "alice", &alice, &err), OMK_EDENIED);
     assert_non_null(strstr(err.text, "error.log is a symbolic link of uid"));
@@ -391,6 +392,35 @@ static void a_log_that_the_customer_made_is_refused(void **state)
                         "remove it\n");
     assert_int_equal(unlink(at("srv/omakase/alice/log/error.log")), 0);
     make_tree("alice", &alice);
+}
+
+/* php-fpm opens error.log first, and would make it 0600. */
+static void the_customer_reads_the_logs(void **state)
+{
+    static const char *const logs[] = {"error.log", "web.log"};
+
+    (void)state;
+    NEED_ROOT();
+    make_tree("alice", &alice);
+    for (size_t i = 0; i < sizeof logs / sizeof *logs; i++) {
+        const char *log = at("srv/omakase/alice/log/%s", logs[i]);
+
+        write_text(log, "line", 0644);
+        assert_true(as(ALICE, try_read, log));
+        assert_false(as(ALICE, try_write, log));
+        assert_int_equal(chmod(log, 0600), 0);
+        assert_string_equal(check_tree("alice", &alice),
+                            at("/log: %s: mode 0600; expected 0644\n", logs[i])
+                                + strlen(base) + 1);
+        make_tree("alice", &alice);
+        assert_true(as(ALICE, try_read, log));
+        assert_int_equal(unlink(log), 0);
+        assert_string_equal(check_tree("alice", &alice),
+                            at("/log: %s is missing\n", logs[i])
+                                + strlen(base) + 1);
+        make_tree("alice", &alice);
+        assert_string_equal(check_tree("alice", &alice), "");
+    }
 }
 
 /* Swaps every place that it can with links and directories, for ever. */
@@ -546,6 +576,7 @@ int main(void)
         CASE(what_is_planted_stays_and_is_named),
         CASE(one_planted_place_does_not_keep_the_others),
         CASE(a_log_that_the_customer_made_is_refused),
+        CASE(the_customer_reads_the_logs),
         CASE(swaps_while_it_works_gain_nothing),
         CASE(a_file_system_without_acls_is_an_error),
         CASE(customers_do_not_own_the_directory_of_trees),

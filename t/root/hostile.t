@@ -1,0 +1,220 @@
+#!/usr/bin/perl
+# Two hostile customers of a real node: what they can reach from PHP through
+# httpd, from processes of their own users, by links and swaps in their trees
+# while omakase works there as root. P18, P38, P57, P82.
+#
+# Each refusal stands beside the same probe by who may: what is not there, or
+# could not be read by anybody, would prove nothing.
+use v5.30;
+use warnings;
+use Fcntl qw(:mode);
+use IO::Socket::UNIX;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep);
+use Omakase::Provision;
+
+plan skip_all => 'needs root: users, and daemons that become them' if $>;
+my $n = Omakase::Provision->new;
+plan skip_all => 'needs mod_php_pool' if !-e "$n->{layout}{modules}/mod_php_pool.so";
+plan skip_all => 'needs php-fpm' if !glob '/usr/sbin/php-fpm*';
+plan skip_all => 'needs MariaDB' if !-x '/usr/sbin/mariadbd';
+
+my ($mallory, $alice) = map { $n->login } 1, 2;
+my %host = ($mallory => 'mallory.localhost', $alice => 'alice.localhost');
+my $root = $n->root;
+my $state = "$root/var/lib/omakase";
+my $run = "$root/run/omakase";
+my %tree = map { $_ => "$root/srv/omakase/$_" } $mallory, $alice;
+my ($code, $out, $err);
+
+sub ok_run {
+    my ($name, @args) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    ($code, $out, $err) = $n->omakase(@args);
+    is($code, 0, $name) or diag("$out$err");
+    return;
+}
+
+# What the code prints, run by the customer's user (or root), with no more
+# rights than a shell of that user's would have.
+sub as {
+    my ($who, $code) = @_;
+    pipe my $r, my $w or die "pipe: $!";
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        close $r;
+        become($who);
+        my $said = eval { $code->() } // '';
+        syswrite $w, $said if length $said;
+        POSIX::_exit(0);
+    }
+    close $w;
+    local $/;
+    my $said = <$r> // '';
+    waitpid $pid, 0;
+    return $said;
+}
+
+sub become {
+    my ($who) = @_;
+    return if $who eq 'root';
+    my (undef, undef, $uid, $gid) = getpwnam $who or die "no user $who";
+    $) = "$gid $gid";
+    POSIX::setgid($gid);
+    POSIX::setuid($uid);
+    POSIX::_exit(1) if $< != $uid || $> != $uid || $( != $gid;
+    chdir '/';
+    return;
+}
+
+sub slurp {
+    my ($path) = @_;
+    open my $fh, '<', $path or return '';
+    local $/;
+    return <$fh> // '';
+}
+
+sub list {
+    my ($path) = @_;
+    opendir my $d, $path or return '';
+    return join ' ', sort grep { !/\A\.\.?\z/ } readdir $d;
+}
+
+sub write_as {
+    my ($who, $path, $text) = @_;
+    as($who, sub { open my $fh, '>', $path or die; print {$fh} $text; close $fh; '' });
+    return;
+}
+
+# What the customer's PHP prints, asked for through httpd.
+my $scripts = 0;
+sub php {
+    my ($who, $code) = @_;
+    my $name = 'probe' . ++$scripts . '.php';
+    write_as($who, "$tree{$who}/web/$name", "<?php $code");
+    my $r = $n->get($host{$who}, "/$name");
+    unlink "$tree{$who}/web/$name";
+    return "$r->{status} $r->{content}";
+}
+
+sub sh_of_php { my ($who, $command) = @_; return php($who, 'passthru(' . quoted($command) . ' . " 2>/dev/null");') }
+
+sub quoted { my ($s) = @_; return "'" . $s =~ s/([\\'])/\\$1/gr . "'" }
+
+# --- a node with both -----------------------------------------------------------
+ok_run("$_ is added", 'customer', 'add', $_, '--domain', $host{$_}) for $mallory, $alice;
+ok_run('applied', 'apply');
+ok_run('started', 'start');
+ok_run('applied with MariaDB', 'apply');
+my %password;
+for ($mallory, $alice) {
+    ok_run("$_ gets a password", 'passwd', $_);
+    ($password{$_}) = $out =~ /\A(\S{16})\n\z/;
+}
+isnt($password{$mallory}, undef, 'made by omakase') or BAIL_OUT('no node to attack');
+my $socket = "$run/mysql/mysqld.sock";
+
+my $secret = "alices own secret $$";
+write_as($alice, "$tree{$alice}/$_", "<?php // $secret\n") for 'web/config.php', 'tmp/upload', "home/$alice/letter";
+write_as($alice, "$tree{$alice}/tmp/sess_0123456789abcdef", $secret);
+chmod 0666, "$tree{$alice}/$_" for 'web/config.php', 'tmp/upload', 'tmp/sess_0123456789abcdef', "home/$alice/letter";
+is($n->get($host{$alice}, "/nobody-knows")->{status}, 404, 'a line in her log');
+like(php($_, 'echo posix_geteuid(), " ", posix_getuid(), " ", implode(",", posix_getgroups());'),
+    qr/\A200 @{[(getpwnam $_)[2]]} @{[(getpwnam $_)[2]]} @{[(getpwnam $_)[3]]}\z/, "PHP of $_ is $_, in no other group")
+    for $mallory, $alice;
+
+# --- files --------------------------------------------------------------------------
+my @of_alice = ('web/config.php', 'tmp/upload', 'tmp/sess_0123456789abcdef', "home/$alice/letter", 'log/web.log', 'log/error.log');
+my @of_root = ('/etc/shadow', "$state/secrets/$alice", "$state/secrets/$mallory", "$state/audit.log",
+    "$state/current/httpd/$mallory.conf", "$state/current/php/pool.d/$mallory.conf",
+    "$root/etc/omakase/customers.d/$alice.conf", "$root/etc/omakase/customers.d/$mallory.conf",
+    "$root/var/log/omakase/httpd-error.log", "$root/var/log/omakase/php-fpm.log");
+$n->get($host{$alice}, '/nothing.php');
+like(php($alice, q{error_log("hers"); echo "said";}), qr/said/, "and one in the other");
+for ((map { [$alice, "$tree{$alice}/$_"] } @of_alice), map { ['root', $_] } @of_root) {
+    my ($owner, $path) = @$_;
+    my $name = $path =~ s/\Q$root\E//r;
+    isnt(as($owner, sub { slurp($path) }), '', "$name: its owner reads it");
+    is(as($mallory, sub { slurp($path) }), '', "$name: a process does not");
+    is(php($mallory, 'echo @file_get_contents(' . quoted($path) . ');'), '200 ', "$name: nor PHP");
+    is(sh_of_php($mallory, "cat $path"), '200 ', "$name: nor a program that PHP runs");
+    is(as($mallory, sub { open(my $fh, '>>', $path) ? 'opened' : '' }), '', "$name: nor is it written");
+    is(as($mallory, sub { link($path, "$tree{$mallory}/web/hard") ? 'linked' : '' }), '', "$name: nor linked")
+        if $owner eq 'root' || slurp('/proc/sys/fs/protected_hardlinks') == 1;
+    unlink "$tree{$mallory}/web/hard";
+}
+for my $dir ($tree{$alice}, (map { "$tree{$alice}/$_" } qw(web tmp log home), "home/$alice"), "$root/srv/omakase",
+    (map { "$state/$_" } qw(generations secrets counter)), "$state/mysql", "$run/php", "$root/var/log/omakase") {
+    my $name = $dir =~ s/\Q$root\E//r;
+    isnt(as('root', sub { -d $dir && 'there' }), '', "$name: is there");
+    is(as($mallory, sub { list($dir) }), '', "$name: is not listed");
+    is(as($mallory, sub { mkdir("$dir/mine") ? 'made' : '' }), '', "$name: nor added to");
+}
+
+# What PHP must not even try: the system's own readable files.
+is(php($mallory, 'echo @file_get_contents("/etc/passwd");'), '200 ', 'open_basedir: not /etc/passwd');
+like(php($mallory, 'ini_set("open_basedir", "/"); echo @file_get_contents("/etc/passwd") ? "read" : "no";'), qr/\A200 no\z/,
+    'open_basedir is not lifted');
+like(php($mallory, 'echo @file_get_contents(__FILE__) ? "read" : "no";'), qr/\A200 read\z/, 'while its own script is read');
+
+# --- PHP's own: cache, memory, descriptors -------------------------------------------
+like(php($mallory, 'echo json_encode(@opcache_get_status());'), qr/\A200 (?:false|null)?\z/, 'the shared cache is not listed')
+    if php($mallory, 'echo function_exists("opcache_get_status");') eq '200 1';
+is(php($mallory, 'echo @file_get_contents("/proc/self/mem", false, null, 0, 1) === false ? "no" : "open", @fopen("/proc/self/mem", "r+") ? "open" : "";'),
+    '200 no', 'nor its memory opened');
+is(sh_of_php($mallory, 'for p in $PPID; do test -w /proc/$p/mem && exec 3<>/proc/$p/mem && echo open; done'), '200 ',
+    'nor by a program that PHP runs');
+
+# --- sockets ----------------------------------------------------------------------------
+sub connects {
+    my ($path) = @_;
+    return IO::Socket::UNIX->new(Peer => $path) ? 'connected' : '';
+}
+for my $path (map { "$run/php/$_.sock" } $alice, $mallory, 'omakase-probe') {
+    my $name = $path =~ s/\Q$root\E//r;
+    is(as('root', sub { connects($path) }), 'connected', "$name: listens");
+    is(as($mallory, sub { connects($path) }), '', "$name: not to a customer's process");
+    is(php($mallory, 'echo @stream_socket_client(' . quoted("unix://$path") . ', $e, $s, 2) ? "connected" : "";'),
+        '200 ', "$name: nor to PHP");
+}
+
+# --- databases ----------------------------------------------------------------------------
+sub sql {
+    my ($who, $user, $password, $statement) = @_;
+    my $file = "$tree{$who}/tmp/my.cnf";
+    write_as($who, $file, "[client]\nuser=$user\npassword=$password\nsocket=$socket\n");
+    my $said = as($who, sub { qx(mariadb --defaults-file=$file -NBe "$statement" 2>&1) });
+    unlink $file;
+    return $said;
+}
+is(sql($alice, $alice, $password{$alice}, "create table ${alice}01.t (s text); insert into ${alice}01.t values ('$secret'); select s from ${alice}01.t"),
+    "$secret\n", 'alice has a table');
+like(sql($mallory, $mallory, $password{$mallory}, 'select current_user()'), qr/\A$mallory\@localhost\n/, 'mallory comes in');
+for ("select * from ${alice}01.t", "use ${alice}02", "create database ${alice}07", "create database mallory", "create user x\@localhost",
+    "select * from mysql.global_priv", "select load_file('/etc/passwd') is not null from mysql.user",
+    "select 1 into outfile '$tree{$mallory}/tmp/o'", "set global max_connections = 1", "grant all on ${mallory}01.* to $alice\@localhost",
+    "set password for $alice\@localhost = password('x')", "create definer=root\@localhost view ${mallory}01.v as select 1", 'shutdown',
+    "drop database mysql", "install soname 'ha_spider'", "create database ${mallory}x1") {
+    like(sql($mallory, $mallory, $password{$mallory}, $_), qr/ERROR (?:1044|1045|1049|1142|1227|1290|1410|1698)\b/, 'refused: ' . substr $_ =~ s/\Q$root\E//r, 0, 50);
+}
+is(sql($mallory, $mallory, $password{$mallory}, "select load_file('/etc/passwd')"), "NULL\n", 'no file of the server');
+is(join(' ', grep { !/\A$mallory\d\d\z|\Ainformation_schema\z/ } split ' ', sql($mallory, $mallory, $password{$mallory}, 'show databases')),
+    '', 'nor are others\' databases seen');
+like(sql($mallory, $_, '', 'select 1'), qr/ERROR (?:1045|1698)\b/, "not as $_ without a password") for $alice, 'root', 'mysql', $mallory;
+
+# --- P18: the fixed directories stay ----------------------------------------------------------
+for my $name (qw(web log home), "home/$mallory") {
+    my $path = "$tree{$mallory}/$name";
+    is(as($mallory, sub { rename($path, "$tree{$mallory}/moved") ? 'moved' : '' }), '', "P18: $name is not renamed");
+    is(as($mallory, sub { rmdir $path; system 'rm -rf ' . $path . ' 2>/dev/null'; -d $path ? '' : 'gone' }), '', "P18: $name is not removed")
+       ;
+    is(as($mallory, sub { symlink('/etc', "$path.new") && rename("$path.new", $path) ? 'replaced' : '' }), '', "P18: nor replaced");
+    ok(-d $path && !-l $path, "P18: $name is there");
+    as($mallory, sub { unlink "$path.new"; '' });
+}
+is(as($mallory, sub { chmod(0777, map { "$tree{$mallory}/$_" } '', qw(web log home)) ? 'opened' : '' }), '', 'nor opened to others');
+is(as($mallory, sub { open(my $fh, '>', "$tree{$mallory}/log/mine") ? 'made' : '' }), '', 'and nothing is put in log/');
+is(as($mallory, sub { mkdir("$tree{$mallory}/own") ? 'made' : '' }), 'made', 'while the top is open to directories of its own');
+
+done_testing;

@@ -318,6 +318,33 @@ static int useradd(const struct omk_accounts *a, const char *login, uid_t uid,
     return run(a, USERADD, argv, err);
 }
 
+static int read_users_again(struct omk_accounts *a, struct omk_err *err)
+{
+    apr_hash_clear(a->users);
+    apr_hash_clear(a->uids);
+    apr_hash_clear(a->shared);
+    return read_users(a, err);
+}
+
+/* Another root's apply, which has a lock of its own, may take the number
+ * between our look and useradd's: then the next one is tried. */
+static int add_with_free_uid(struct omk_accounts *a, const char *login,
+                             uid_t *uid, struct omk_err *err)
+{
+    for (int tries = 0;; tries++) {
+        int rc = allocate(a, uid, err);
+
+        if (rc) {
+            return rc;
+        }
+        rc = useradd(a, login, *uid, err);
+        if (rc == OMK_OK || tries == 20 || read_users_again(a, NULL) != OMK_OK
+            || !apr_hash_get(a->uids, uid, sizeof *uid)) {
+            return rc;
+        }
+    }
+}
+
 int omk_account_create(struct omk_accounts *a, const char *login,
                        struct omk_account *out, struct omk_err *err)
 {
@@ -327,17 +354,10 @@ int omk_account_create(struct omk_accounts *a, const char *login,
     if (rc != OMK_ENOENT) {
         return rc;
     }
-    rc = allocate(a, &uid, err);
-    rc = rc ? rc : useradd(a, login, uid, err);
+    rc = add_with_free_uid(a, login, &uid, err);
     rc = rc ? rc : remember(a, uid, err);
-    if (rc) {
-        return rc;
-    }
     /* What useradd made of it is what counts: the group's number. */
-    apr_hash_clear(a->users);
-    apr_hash_clear(a->uids);
-    apr_hash_clear(a->shared);
-    rc = read_users(a, err);
+    rc = rc ? rc : read_users_again(a, err);
     return rc ? rc : omk_account_find(a, login, out, err);
 }
 

@@ -71,7 +71,6 @@ ServerRoot "\${OMAKASE_ROOT}"
 DefaultRuntimeDir "\${OMAKASE_ROOT}/run"
 PidFile "\${OMAKASE_ROOT}/run/httpd.pid"
 ErrorLog "\${OMAKASE_ROOT}/log/httpd-error.log"
-Listen \${OMAKASE_HTTP}
 ServerName stock.localhost
 TypesConfig /etc/mime.types
 DocumentRoot "\${OMAKASE_ROOT}/srv/x/web"

@@ -240,6 +240,21 @@ static void a_uid_is_never_given_twice(void **state)
     assert_non_null(strstr(err.text, "raise users { uid_max }"));
 }
 
+/* Two roots have a lock each: what one has seen may have changed. */
+static void a_uid_that_was_taken_meanwhile_is_passed_over(void **state)
+{
+    struct omk_accounts *before;
+    struct omk_account first, second;
+    struct omk_err err;
+
+    (void)state;
+    NEED_ROOT();
+    before = load();
+    assert_int_equal(omk_account_create(load(), "bob", &first, &err), OMK_OK);
+    assert_int_equal(omk_account_create(before, "carol", &second, &err), OMK_OK);
+    assert_int_equal(second.uid, first.uid + 1);
+}
+
 static void a_group_of_its_name_stops_it_in_useradds_words(void **state)
 {
     struct omk_account got = {.uid = 7};
@@ -384,6 +399,7 @@ int main(void)
         CASE(what_is_no_customers_is_neither_made_nor_deleted),
         CASE(made_and_deleted),
         CASE(a_uid_is_never_given_twice),
+        CASE(a_uid_that_was_taken_meanwhile_is_passed_over),
         CASE(a_group_of_its_name_stops_it_in_useradds_words),
         CASE(a_program_gets_nothing_of_ours),
         CASE(processes_end_of_that_user_alone),

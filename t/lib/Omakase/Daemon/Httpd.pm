@@ -21,7 +21,8 @@ sub configure {
     my $i = $self->instance;
     $self->{port} //= $self->free_port;
     my @defines = (
-        OMAKASE_ROOT => $self->root, # for tests' own configuration
+        OMAKASE_ROOT => $self->root, # for tests' own configuration, as is
+        OMAKASE_HTTP => $self->addr,
         OMAKASE_GENERATION => $self->root . '/etc',
         OMAKASE_STATE => $self->root . '/var',
         OMAKASE_RUN => $self->root . '/run',

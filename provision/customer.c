@@ -224,7 +224,7 @@ static int optional_file(apr_pool_t *p, const char *path, struct omk_bytes *out,
                          struct omk_err *err)
 {
     struct omk_err why;
-    int rc = omk_conf_file(p, path, &out->data, &out->len, &why);
+    int rc = omk_conf_own_file(p, path, &out->data, &out->len, &why);
 
     if (rc && rc != OMK_ENOENT) {
         *err = why;
@@ -249,7 +249,7 @@ static int load_one(apr_pool_t *p, const struct omk_node *n, const char *dir,
         (void)apr_cpystrn(err->where, conf, sizeof err->where);
         return rc;
     }
-    rc = omk_conf_file(p, conf, &text, &len, err);
+    rc = omk_conf_own_file(p, conf, &text, &len, err);
     if (rc == OMK_OK) {
         rc = omk_customer_parse(p, n, login, conf, text, len, c, err);
     }

@@ -6,9 +6,6 @@ endif
 if BUILD_INDEX_ORDER
 dist_man_MANS += doc/man/mod_index_order.8
 endif
-if BUILD_PROVISION
-dist_man_MANS += doc/man/omakase-mail.5
-endif
 if BUILD_PHP_POOL
 dist_man_MANS += doc/man/mod_php_pool.8
 endif

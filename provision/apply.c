@@ -51,7 +51,7 @@ static void say_waiting(void *ctx)
 
 static int render_and_write(struct work *w, struct omk_err *err)
 {
-    int rc = omk_render(w->p, &w->plan->model, w->dir, &w->files, err);
+    int rc = omk_plan_render(w->plan, w->dir, &w->files, err);
 
     return rc ? rc
               : omk_generation_write(w->p, w->node, w->number, w->files,

@@ -243,15 +243,48 @@ static bool compare_there(struct omk_plan *plan, bool tell)
     return differs;
 }
 
+static bool is_as_rendered(const struct omk_plan *plan)
+{
+    for (size_t i = 0; plan->rendered && i < plan->customers->count; i++) {
+        if (plan->rendered_of[i] != plan->customers->entries[i].customer) {
+            return false;
+        }
+    }
+    return plan->rendered != NULL;
+}
+
+int omk_plan_render(struct omk_plan *plan, const char *dir,
+                    struct omk_files **out, struct omk_err *err)
+{
+    const struct omk_customers *all = plan->customers;
+    int rc;
+
+    if (is_as_rendered(plan)) {
+        return omk_render_elsewhere(plan->p, &plan->model, plan->rendered, dir,
+                                    out, err);
+    }
+    rc = omk_render(plan->p, &plan->model, dir, out, err);
+    if (rc) {
+        return rc;
+    }
+    plan->rendered = *out;
+    plan->rendered_of =
+        apr_pcalloc(plan->p, (all->count + 1) * sizeof *plan->rendered_of);
+    for (size_t i = 0; i < all->count; i++) {
+        plan->rendered_of[i] = all->entries[i].customer;
+    }
+    return OMK_OK;
+}
+
 static int compare(struct omk_plan *plan, bool tell, bool *out,
                    struct omk_err *err)
 {
     struct omk_files *files;
     bool declared, there;
     /* As if in current's place: the same directory in the entries. */
-    int rc = omk_render(plan->p, &plan->model,
-                        omk_generation_dir(plan->p, plan->node, plan->current),
-                        &files, err);
+    int rc = omk_plan_render(
+        plan, omk_generation_dir(plan->p, plan->node, plan->current), &files,
+        err);
 
     if (rc) {
         return rc;

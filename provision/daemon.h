@@ -18,6 +18,7 @@ struct omk_daemon {
     const char *pid_file, *log; /* below run_dir; below log_dir */
     int reload_signal; /* 0: it knows no reload and has no fingerprint */
     unsigned stop_s;   /* how long it may take to end */
+    bool hands_out;    /* its stderr to programs of customers': gets none */
 
     /* Whether this node has the daemon; if not, *why says so. */
     bool (*wanted)(const struct omk_node *n, const char **why);

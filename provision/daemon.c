@@ -217,6 +217,19 @@ static size_t size_of(const char *path)
     return size > 0 ? (size_t)size : 0;
 }
 
+/* Why it did not start: the end of its log, or what its checker says. */
+static const char *last_words(apr_pool_t *p, const struct omk_node *n,
+                              const struct omk_daemon *d, const char *dir,
+                              const char *log, size_t from)
+{
+    const char *output;
+
+    return d->hands_out && size_of(log) <= from && d->check
+                   && d->check(p, n, dir, &output, NULL) == OMK_EINVAL
+               ? output
+               : tail(p, log, from);
+}
+
 int omk_daemon_start(apr_pool_t *p, const struct omk_node *n,
                      const struct omk_daemon *d, struct omk_err *err)
 {
@@ -239,7 +252,8 @@ int omk_daemon_start(apr_pool_t *p, const struct omk_node *n,
     (void)unlink(apr_pstrcat(p, n->run_dir, "/", d->pid_file, NULL));
     rc = d->prepare ? d->prepare(p, n, err) : OMK_OK;
     if (rc == OMK_OK) {
-        rc = omk_start(d->command(p, n, current), log, false, &pid, err);
+        rc = omk_start(d->command(p, n, current),
+                       d->hands_out ? "/dev/null" : log, false, &pid, err);
     }
     if (rc) {
         return rc;
@@ -257,7 +271,7 @@ int omk_daemon_start(apr_pool_t *p, const struct omk_node *n,
         }
     }
     return omk_fail(err, OMK_EINVAL, d->name, "does not start: %s",
-                    tail(p, log, from));
+                    last_words(p, n, d, current, log, from));
 }
 
 int omk_daemon_stop(apr_pool_t *p, const struct omk_node *n,

@@ -18,6 +18,7 @@ struct omk_daemon {
     const char *pid_file, *log; /* below run_dir; below log_dir */
     int reload_signal; /* 0: it knows no reload and has no fingerprint */
     unsigned stop_s;   /* how long it may take to end */
+    bool hands_out;    /* its stderr to programs of customers': gets none */
 
     /* Whether this node has the daemon; if not, *why says so. */
     bool (*wanted)(const struct omk_node *n, const char **why);
@@ -31,10 +32,11 @@ struct omk_daemon {
      * in *output. NULL where there is none. */
     int (*check)(apr_pool_t *p, const struct omk_node *n, const char *dir,
                  const char **output, struct omk_err *err);
-    /* Starts it beside the running one and ends it again, likewise; NULL where
-     * the checker is enough. */
+    /* Starts it beside the running one, likewise; NULL where the checker is
+     * enough. On success it has answered and was told to end: *ending is to be
+     * waited for by omk_end before the next trial and before the lock goes. */
     int (*trial)(apr_pool_t *p, const struct omk_node *n, const char *dir,
-                 const char *fingerprint, const char **output,
+                 const char *fingerprint, const char **output, pid_t *ending,
                  struct omk_err *err);
     /* The fingerprint of what runs. OMK_EBUSY: nobody answers. */
     int (*probe)(apr_pool_t *p, const struct omk_node *n,

@@ -60,6 +60,9 @@ const struct omk_daemon omk_daemon_php = {
     .log = "php-fpm.log",
     .reload_signal = SIGUSR2,
     .stop_s = 20,
+    /* It keeps a copy of its stderr for its children, without close-on-exec;
+     * it has a log of its own. */
+    .hands_out = true,
     .wanted = wanted,
     .command = command,
     .check = check,

@@ -61,6 +61,8 @@ static int spawn_dump(const char *socket, const char *db, int out, int errors,
     rc = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
     rc = rc ? rc : posix_spawn_file_actions_adddup2(&files, out, 1);
     rc = rc ? rc : posix_spawn_file_actions_adddup2(&files, errors, 2);
+    rc = rc ? rc : posix_spawn_file_actions_addclosefrom_np(&files, 3);
+    rc = rc ? rc : posix_spawn_file_actions_addchdir_np(&files, "/");
     rc = rc ? rc : posix_spawnp(pid, program, &files, NULL, argv, env);
     (void)posix_spawn_file_actions_destroy(&files);
     return rc;

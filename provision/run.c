@@ -51,6 +51,11 @@ static void become(const char *const argv[], int in, int out, bool ours,
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)signal(SIGPIPE, SIG_DFL);
+    /* What who called us has open, and where he stands, is not for daemons:
+     * customers' programs would have it from them. */
+    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0 || chdir("/") != 0) {
+        _exit(126);
+    }
     (void)setsid(); /* httpd's stop goes to its whole process group */
     if (ours) {
         (void)prctl(PR_SET_PDEATHSIG, SIGTERM);

@@ -1,6 +1,6 @@
 /* Programs: run to their end with what they print, or started for good. They
- * get a clean environment (PATH, LANG=C: messages are read by programs) and
- * no file of ours. */
+ * get a clean environment (PATH, LANG=C: messages are read by programs), stand
+ * in /, and have no file open that we or who called us had. */
 #ifndef OMK_RUN_H
 #define OMK_RUN_H
 

@@ -84,6 +84,8 @@ static int spawn(const char *const argv[], int out, pid_t *pid)
                                                0);
     rc = rc ? rc : posix_spawn_file_actions_adddup2(&files, out, 1);
     rc = rc ? rc : posix_spawn_file_actions_adddup2(&files, out, 2);
+    rc = rc ? rc : posix_spawn_file_actions_addclosefrom_np(&files, 3);
+    rc = rc ? rc : posix_spawn_file_actions_addchdir_np(&files, "/");
     rc = rc ? rc : posix_spawn(pid, argv[0], &files, &attr, args, vars);
     posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&files);

@@ -192,6 +192,17 @@ for my $kind (sort keys %drift) {
     }
 }
 
+# --- generations share what did not change: a hand edit of one is one of others -----------
+system "echo 'Header set X-Own edited' >>$current/httpd/$b.conf";
+($code, $out, $err) = $n->omakase('rollback');
+is($code, 1, 'rollback to a generation that shares a hand edit: refused');
+like($err, qr{httpd/$b\.conf: changed by hand}, 'with the file');
+ok_run('apply', 'apply');
+ok_run('and now rollback', 'rollback');
+unlike($n->slurp("var/lib/omakase/current/httpd/$b.conf"), qr{edited}, 'has the file as it was');
+is(($n->omakase('status'))[0], 0, 'all is as applied') or diag(($n->omakase('status'))[1]);
+ok_run('apply', 'apply');
+
 # --- links in the tree gain nothing -------------------------------------------------------
 SKIP: {
     skip 'as root only', 3 if $>;

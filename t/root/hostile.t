@@ -105,7 +105,28 @@ sub quoted { my ($s) = @_; return "'" . $s =~ s/([\\'])/\\$1/gr . "'" }
 # --- a node with both -----------------------------------------------------------
 ok_run("$_ is added", 'customer', 'add', $_, '--domain', $host{$_}) for $mallory, $alice;
 ok_run('applied', 'apply');
-ok_run('started', 'start');
+# As an operator's shell may be: in a directory that is nobody's business, with
+# a file of root's open.
+$n->put('private/inner/key', "the operators key $$\n");
+chmod 0700, "$root/private";
+{
+    open my $key, '<', "$root/private/inner/key" or die $!;
+    POSIX::dup2(fileno $key, 9) or die $!;
+
+
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        chdir "$root/private/inner";
+        umask 0;
+        $ENV{OMAKASE_KEY} = 'the operators environment';
+        open STDOUT, '>', "$root/started";
+        open STDERR, '>&', \*STDOUT;
+        exec $n->command, 'start' or POSIX::_exit(127);
+    }
+    waitpid $pid, 0;
+    is($? >> 8, 0, 'started') or diag($n->slurp('started'));
+    POSIX::close(9);
+}
 ok_run('applied with MariaDB', 'apply');
 my %password;
 for ($mallory, $alice) {
@@ -166,6 +187,24 @@ is(php($mallory, 'echo @file_get_contents("/proc/self/mem", false, null, 0, 1) =
 is(sh_of_php($mallory, 'for p in $PPID; do test -w /proc/$p/mem && exec 3<>/proc/$p/mem && echo open; done'), '200 ',
     'nor by a program that PHP runs');
 
+# --- what the daemons have from who started them ------------------------------------------
+is(sh_of_php($mallory, 'echo said'), "200 said\n", 'PHP runs programs');
+is(sh_of_php($mallory, 'cat <&9'), '200 ', "they have not the operator's descriptors");
+is(sh_of_php($mallory, 'for f in /proc/self/fd/*; do case $(readlink $f) in *private*|*/var/*|*/lock) readlink $f;; esac; done'),
+    '200 ', 'nor another of root\'s files');
+my %listens = map { m{ (\d+) \Q$run\E/php/(\S+)\.sock\n} ? ($1 => $2) : () } split /(?<=\n)/, slurp('/proc/net/unix');
+is(join(' ', sort values %listens), join(' ', sort $mallory, $alice, 'omakase-probe'), 'three pools listen');
+is(join(' ', grep { defined } map { $listens{$_} } sh_of_php($mallory, 'readlink /proc/self/fd/*') =~ /socket:\[(\d+)\]/g), $mallory,
+    "and a customer's programs have the socket of the customer's own");
+is(sh_of_php($mallory, 'env | grep -c OPERATOR\|OMAKASE_KEY\|operators'), "200 0\n", 'nor a word of the environment');
+for (qw(php-fpm httpd mysql/mariadb)) {
+    my ($pid) = $n->slurp("run/omakase/$_.pid") =~ /(\d+)/;
+    unlike(readlink "/proc/$pid/cwd", qr/private/, "$_ does not stand where the operator did");
+    is(join(' ', grep { /private/ } map { readlink // '' } glob "/proc/$pid/fd/*"), '', "$_ has none of the operator's files open");
+    unlike(slurp("/proc/$pid/environ"), qr/operators/, "$_ has none of the operator's environment");
+}
+like(sh_of_php($mallory, 'umask'), qr/\A200 0022\n/, 'the umask is ours');
+
 # --- sockets ----------------------------------------------------------------------------
 sub connects {
     my ($path) = @_;
@@ -178,6 +217,25 @@ for my $path (map { "$run/php/$_.sock" } $alice, $mallory, 'omakase-probe') {
     is(php($mallory, 'echo @stream_socket_client(' . quoted("unix://$path") . ', $e, $s, 2) ? "connected" : "";'),
         '200 ', "$name: nor to PHP");
 }
+
+# --- .htaccess: httpd reads for its author what its author may read ----------------------
+write_as($mallory, "$tree{$mallory}/web/config.php", "<?php // $secret\n");
+write_as($mallory, "$tree{$mallory}/web/page.html", "page\n");
+for (['a header of its content', 'Header always set X-Said "expr=%%{base64:%%{file:%s}}"'],
+    ['<If> on its content', "<If \"file('%s') =~ /own secret/\">\nHeader always set X-Said yes\n</If>"],
+    ['a condition on its content', "RewriteEngine on\nRewriteCond expr \"file('%s') =~ /own secret/\"\nRewriteRule ^ - [E=SAID:yes]\nHeader always set X-Said %%{SAID}e env=SAID"],
+    ['SetEnvIfExpr', "SetEnvIfExpr \"file('%s') =~ /own secret/\" SAID\nHeader always set X-Said yes env=SAID"],
+    ['its size', "<If \"filesize('%s') -gt 1\">\nHeader always set X-Said yes\n</If>"],
+    ['Require expr', "Require expr \"file('%s') =~ /own secret/\""]) {
+    my ($name, $lines) = @$_;
+    write_as($mallory, "$tree{$mallory}/web/.htaccess", sprintf "$lines\n", "$tree{$alice}/web/config.php");
+    my $r = $n->get($host{$mallory}, '/page.html');
+    ok(!defined $r->{headers}{'x-said'} && ($name !~ /Require/ || $r->{status} != 200), ".htaccess: $name is not told")
+        or diag("$r->{status} " . ($r->{headers}{'x-said'} // ''));
+}
+write_as($mallory, "$tree{$mallory}/web/.htaccess", "<If \"-f '$tree{$alice}/web/config.php'\">\nHeader always set X-Said yes\n</If>\n");
+is($n->get($host{$mallory}, '/page.html')->{headers}{'x-said'}, 'yes', '.htaccess: that it is there, is: the lines say something');
+unlink "$tree{$mallory}/web/.htaccess", map { "$tree{$mallory}/web/$_" } 'config.php', 'page.html';
 
 # --- databases ----------------------------------------------------------------------------
 sub sql {

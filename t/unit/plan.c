@@ -98,9 +98,10 @@ static void apply(void)
                                 omk_generation_dir(pool, node, number), &files,
                                 NULL),
                      OMK_OK);
-    assert_int_equal(omk_generation_write(pool, node, number, files, NULL),
+    assert_int_equal(
+        omk_generation_write(pool, node, number, files, 0, NULL, NULL), OMK_OK);
+    assert_int_equal(omk_generation_complete(pool, node, number, files, NULL),
                      OMK_OK);
-    assert_int_equal(omk_generation_complete(pool, node, number, NULL), OMK_OK);
     assert_int_equal(omk_generation_flip(pool, node, number, NULL), OMK_OK);
     for (size_t i = 0; i < p->customers->count; i++) {
         assert_int_equal(

@@ -10,6 +10,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* --- checks of single values --------------------------------------------- */
@@ -426,6 +427,59 @@ static int check_root(apr_pool_t *p, const char *root, const char **out,
     return OMK_OK;
 }
 
+/* Another who may change a directory on the way to root's files can put his own
+ * in their place. The last one of the path must be root's; above it a sticky
+ * directory such as /tmp will do, and no customer's. */
+static int trust_path(const struct omk_node *n, const char *path,
+                      struct omk_err *err)
+{
+    char part[4096];
+    char *real = realpath(path, NULL);
+    struct stat st;
+    int rc = OMK_OK;
+
+    if (!real || strlen(real) >= sizeof part) {
+        free(real);
+        return OMK_OK; /* not there yet: made as it should be */
+    }
+    (void)strcpy(part, real);
+    free(real);
+    for (bool last = true; rc == OMK_OK; last = false) {
+        char *slash = strrchr(part, '/');
+        bool customers;
+
+        if (stat(*part ? part : "/", &st) != 0) {
+            return omk_fail(err, OMK_EIO, part, "%s", strerror(errno));
+        }
+        customers = st.st_uid >= n->uid_min && st.st_uid <= n->uid_max;
+        if ((last && st.st_uid != 0) || customers
+            || ((st.st_mode & S_IWOTH) && (last || !(st.st_mode & S_ISVTX)))) {
+            rc = omk_fail(err, OMK_EDENIED, *part ? part : "/",
+                          "uid %u, mode %04o: others than root may change what "
+                          "is in it; expected a directory of root's",
+                          (unsigned)st.st_uid, (unsigned)st.st_mode & 07777);
+        }
+        if (!*part) {
+            break;
+        }
+        *slash = '\0';
+    }
+    return rc;
+}
+
+static int trust_dirs(const struct omk_node *n, struct omk_err *err)
+{
+    const char *const dirs[] = {n->root,      n->etc_dir, n->customers_dir,
+                                n->state_dir, n->srv_dir, n->run_dir,
+                                n->log_dir};
+    int rc = OMK_OK;
+
+    for (size_t i = 0; rc == OMK_OK && i < sizeof dirs / sizeof *dirs; i++) {
+        rc = *dirs[i] ? trust_path(n, dirs[i], err) : OMK_OK;
+    }
+    return rc;
+}
+
 int omk_node_load(apr_pool_t *p, const char *root, const struct omk_node **out,
                   struct omk_err *err)
 {
@@ -445,6 +499,9 @@ int omk_node_load(apr_pool_t *p, const char *root, const struct omk_node **out,
     rc = omk_node_parse(p, root, path, text, len, n, err);
     if (rc == OMK_OK) {
         rc = look_users_up(p, n, err);
+    }
+    if (rc == OMK_OK && !n->single_user) {
+        rc = trust_dirs(n, err);
     }
     if (rc == OMK_OK) {
         *out = n;

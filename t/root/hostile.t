@@ -275,4 +275,137 @@ is(as($mallory, sub { chmod(0777, map { "$tree{$mallory}/$_" } '', qw(web log ho
 is(as($mallory, sub { open(my $fh, '>', "$tree{$mallory}/log/mine") ? 'made' : '' }), '', 'and nothing is put in log/');
 is(as($mallory, sub { mkdir("$tree{$mallory}/own") ? 'made' : '' }), 'made', 'while the top is open to directories of its own');
 
+# --- --root, or what is in it, in another's hand -------------------------------------------------
+for (['a root of a customer\'s', $root, sub { chown((getpwnam $mallory)[2], -1, $root) }, sub { chown 0, -1, $root }],
+    ['one that others may write to', $root, sub { chmod 0777, $root }, sub { chmod 0755, $root }],
+    ['a directory above of a customer\'s', "$root/var", sub { chown((getpwnam $mallory)[2], -1, "$root/var") }, sub { chown 0, -1, "$root/var" }],
+    ['a directory above that others may write to', "$root/etc", sub { chmod 0777, "$root/etc" }, sub { chmod 0755, "$root/etc" }],
+    ['customers.d', "$root/etc/omakase/customers.d", sub { chmod 0777, "$root/etc/omakase/customers.d" }, sub { chmod 0700, "$root/etc/omakase/customers.d" }]) {
+    my ($name, $dir, $break, $mend) = @$_;
+    $break->();
+    my ($c, undef, $e) = $n->omakase('apply');
+    my ($usage) = $n->omakase('usage');
+    $mend->();
+    is($c, 1, "$name: apply does nothing");
+    isnt($usage, 0, "$name: nor another command");
+    like($e, qr/\A omakase: \s \Q$dir\E: [^\n]+ others \s than \s root/x, "$name: it is named");
+}
+ok_run('mended', 'apply');
+
+# --- links and swaps, while root works in the tree ---------------------------------------------
+# All of what matters outside, as one string.
+sub outside {
+    my @names = ('/etc', '/etc/passwd', '/etc/shadow', '/root', $state, "$state/secrets", "$state/secrets/$alice", $tree{$alice},
+        map { "$tree{$alice}/$_" } qw(web log home tmp web/config.php));
+    return join "\n", map {
+        my @s = lstat;
+        my $acl = S_ISLNK($s[2]) ? '' : qx(getfacl -cnp '$_' 2>/dev/null);
+        join ' ', $_, @s[2, 4, 5], S_ISDIR($s[2]) ? () : $s[3], $acl =~ tr/\n/,/r
+    } @names;
+}
+my $before = outside();
+# What only root can do is done by root here: somebody's mistake with mv.
+for (['web', '/etc'], ['log', '/root'], ['home', $tree{$alice}], ['tmp', "$tree{$alice}/tmp"]) {
+    my ($name, $to) = @$_;
+    my $place = "$tree{$mallory}/$name";
+    rename $place, "$tree{$mallory}/was-$name" or die "$place: $!";
+    as($mallory, sub { symlink $to, $place; '' });
+    is(readlink $place, $to, "$name -> $to");
+    for (['apply'], ['status'], ['plan'], ['usage', $mallory]) {
+        $n->omakase(@$_);
+        is(outside(), $before, "$name -> $to: $$_[0] changes nothing there");
+    }
+    is(readlink $place, $to, 'and leaves the link');
+    unlike(($n->omakase('plan'))[1], qr/config\.php|shadow/, 'nothing of there is told');
+    unlink $place;
+    rename "$tree{$mallory}/was-$name", $place or die "$place: $!";
+}
+ok_run('mended', 'apply');
+is(($n->omakase('status'))[0], 0, 'all is as applied') or diag(($n->omakase('status'))[1]);
+
+# Processes of mallory's that swap tmp/ and what she made in web/ with links to
+# elsewhere, make and take away files, and put fifos where files are.
+sub swapper {
+    my $pid = fork // die "fork: $!";
+    return $pid if $pid;
+    become($mallory);
+    my ($top, $web) = ($tree{$mallory}, "$tree{$mallory}/web");
+    my @to = ('/etc', $tree{$alice}, "$tree{$alice}/web", "$state/secrets", '/root');
+    my $parent = getppid;
+    for (my $i = 0; getppid == $parent; $i++) {
+        my $to = $to[$i % @to];
+        rename "$top/tmp", "$top/t$i";
+        symlink $to, "$top/tmp";
+        unlink "$top/tmp";
+        rename "$top/t$i", "$top/tmp";
+        mkdir "$web/d";
+        rename "$web/d", "$web/e";
+        symlink $to, "$web/d";
+        unlink "$web/d";
+        rmdir "$web/e";
+        POSIX::mkfifo("$web/f", 0600);
+        unlink "$web/f";
+        open my $fh, '>', "$web/f";
+        print {$fh} 'x' x ($i % 5000) if $fh;
+        close $fh if $fh;
+        unlink "$web/f";
+    }
+    POSIX::_exit(0);
+}
+my $swapper = swapper();
+for my $round (1 .. 5) {
+    chmod 0777, "$tree{$mallory}/web"; # something to repair
+    for (['apply'], ['usage', $mallory], ['status']) {
+        my ($c) = $n->omakase(@$_);
+        cmp_ok($c, '>=', 0, "round $round: $$_[0] ends");
+    }
+}
+is(outside(), $before, 'swaps gain nothing');
+isnt(as($mallory, sub { kill(0, $swapper) ? 'runs' : '' }), '', 'they went on all the time');
+
+# --- remove and purge, against who does not want to go ---------------------------------------------
+# A file that changes while it is read, names for a terminal, one that root
+# would follow, and a process that stays.
+my $writer = fork // die "fork: $!";
+if (!$writer) {
+    become($mallory);
+    my $parent = getppid;
+    open my $fh, '>>', "$tree{$mallory}/web/grows" or POSIX::_exit(1);
+    syswrite $fh, 'x' x 4096 and truncate $fh, 1 << 20 while getppid == $parent;
+    POSIX::_exit(0);
+}
+as($mallory, sub {
+    symlink "$tree{$alice}/web/config.php", "$tree{$mallory}/web/link";
+    symlink '/etc', "$tree{$mallory}/web/dir";
+    POSIX::mkfifo("$tree{$mallory}/web/fifo", 0600);
+    mkdir "$tree{$mallory}/web/\e]0;gotcha\a\n";
+    '';
+});
+ok_run('remove, while files change', 'customer', 'remove', $mallory);
+unlike("$out$err", qr/[\x00-\x09\x0b-\x1f\x7f]/, 'nothing for a terminal in what it prints');
+my @archives = glob "$state/archive/$mallory-*";
+is(@archives, 1, 'one archive');
+is((stat "$state/archive")[2] & 07777, 0700, 'for root alone');
+my $listed = qx(tar tvf $archives[0]/tree.tar.*);
+like($listed, qr{^l\S+ .* $mallory/web/dir -> /etc$}m, 'a link is kept as a link');
+unlike($listed, qr{web/dir/|shadow}, 'and not followed');
+ok_run('apply takes it away', 'apply');
+ok_run('purge, while files change and processes run', 'customer', 'purge', $mallory, '--yes');
+unlike("$out$err", qr/[\x00-\x09\x0b-\x1f\x7f]/, 'nothing for a terminal in what it prints');
+ok(!-e $tree{$mallory} && !defined getpwnam $mallory, 'the tree and the user are gone');
+for ($writer, $swapper) {
+    kill 'TERM', $_; # has no effect on what is gone
+    is(waitpid($_, 0), $_, 'a process ended');
+    is($? & 127, 9, 'by force, by purge');
+}
+is(outside(), $before, 'nothing outside has changed');
+is(as($alice, sub { slurp("$tree{$alice}/web/config.php") }), "<?php // $secret\n", 'her neighbour is as she was');
+
+# --- no password anywhere -----------------------------------------------------------------------
+for my $who ($mallory, $alice) {
+    is(system("grep -rqF '$password{$who}' $state $run $root/etc $root/var/log $root/started"), 256, 'a password is in no file of the node');
+    unlike(join('', map { my @r = $n->omakase('--json', @$_); "$r[1]$r[2]" } ['plan'], ['status'], ['apply'], ['generations'], ['customer', 'list'], ['usage']),
+        qr/\Q$password{$who}\E|\$y\$|\*[0-9A-F]{40}/, 'nor in what is printed');
+}
+
 done_testing;

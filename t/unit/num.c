@@ -44,9 +44,24 @@ static void numbers(void **state)
     }
 }
 
+static void an_error_holds_nothing_for_a_terminal(void **state)
+{
+    struct omk_err err = {0};
+
+    (void)state;
+    assert_int_equal(omk_fail(&err, OMK_EIO, "a\033]0;b\007",
+                              "%s", "\xe6\x97\xa5 \xc2\x9b" "2J\r\n\x7f."),
+                     OMK_EIO);
+    assert_string_equal(err.where, "a?]0;b?");
+    assert_string_equal(err.text, "\xe6\x97\xa5 ??2J? ?.");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(numbers)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(an_error_holds_nothing_for_a_terminal),
+    };
 
     return cmocka_run_group_tests_name("num", tests, NULL, NULL);
 }

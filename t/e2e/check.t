@@ -84,7 +84,7 @@ is(($n->omakase('passwd', $a))[0], 0, 'a password');
 my %wrong = (
     "var/lib/omakase/secrets/$a" => [0644, 0600, 'OMK0314', qr/password hashes with mode 0644/],
     'var/lib/omakase/generations' => [0755, 0700, 'OMK0314', qr/has mode 0755, expected 0700/],
-    'etc/omakase/customers.d' => [0777, 0755, 'OMK0314', qr/others may write it/],
+    'etc/omakase/customers.d' => [0775, 0755, 'OMK0314', qr/others may write it/],
     'etc' => [0775, 0755, 'OMK0314', qr/others may write it/],
     'confd/httpd/site.conf' => [0666, 0644, 'OMK0314', qr/others may write it/],
     'srv' => [0700, 0755, 'OMK0315', qr/neither httpd nor customers can enter it.*chmod o\+x/],

@@ -71,7 +71,7 @@ static bool is_affected(struct work *w, const struct omk_daemon *d)
 static void end_trial(struct work *w)
 {
     if (w->ending) {
-        (void)omk_end(w->ending, 10);
+        (void)omk_await_end(w->ending, 10);
         w->ending = 0;
     }
 }

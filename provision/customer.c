@@ -286,8 +286,9 @@ static int parse_one(apr_pool_t *p, const struct omk_node *n, const char *dir,
                      struct omk_customer *c, struct omk_err *err)
 {
     const char *stem = apr_pstrcat(p, dir, "/", login, NULL);
-    int rc = omk_customer_parse(p, n, login, apr_pstrcat(p, stem, ".conf", NULL),
-                                files->conf.data, files->conf.len, c, err);
+    const char *conf = apr_pstrcat(p, stem, ".conf", NULL);
+    int rc = omk_customer_parse(p, n, login, conf, files->conf.data,
+                                files->conf.len, c, err);
 
     if (rc == OMK_OK && files->mail.data) {
         rc = omk_mail_parse(p, apr_pstrcat(p, stem, ".mail", NULL),

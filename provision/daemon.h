@@ -34,7 +34,8 @@ struct omk_daemon {
                  const char **output, struct omk_err *err);
     /* Starts it beside the running one, likewise; NULL where the checker is
      * enough. On success it has answered and was told to end: *ending is to be
-     * waited for by omk_end before the next trial and before the lock goes. */
+     * waited for (omk_await_end) before the next trial and before the lock
+     * goes. */
     int (*trial)(apr_pool_t *p, const struct omk_node *n, const char *dir,
                  const char *fingerprint, const char **output, pid_t *ending,
                  struct omk_err *err);

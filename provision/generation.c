@@ -416,7 +416,7 @@ int omk_generation_write(apr_pool_t *p, const struct omk_node *n,
     return rc;
 }
 
-/* --- to the disk ----------------------------------------------------------- */
+/* --- to the disk ---------------------------------------------------------- */
 
 static int sync_at(int dirfd, const char *path, int flags)
 {
@@ -671,7 +671,7 @@ int omk_generation_mend(apr_pool_t *p, const struct omk_node *n,
                             "was; omakase apply writes the current one anew",
                             f ? "changed" : "removed");
         }
-        /* A new file in its place: the one that is changed may be others', too. */
+        /* A new file in its place: others may share the one that was changed. */
         rc = omk_file_write(path, good->data, good->len, 0600, err);
         if (f) {
             *f = *good;

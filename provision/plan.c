@@ -81,7 +81,8 @@ static const char *text_of(const struct omk_files *files, const char *path)
 static bool has_sum(const struct omk_plan *plan, struct omk_file *f,
                     const struct omk_file *sum)
 {
-    struct omk_file *there = f->sum ? NULL : omk_files_find(plan->there, f->path);
+    struct omk_file *there =
+        f->sum ? NULL : omk_files_find(plan->there, f->path);
 
     if (there != f && omk_file_same(f, there)) {
         f->sum = omk_file_sum(plan->p, there); /* which is asked for anyway */

@@ -1,5 +1,6 @@
 #include "cmocka_first.h"
 #include "customer.h"
+#include "files.h"
 #include "node.h"
 
 #include <apr_general.h>
@@ -224,6 +225,39 @@ static void a_file_of_anothers_is_refused(void **state)
     }
 }
 
+/* As a plan reads what was applied. */
+static void who_has_the_same_files_is_shared(void **state)
+{
+    struct omk_files *f = omk_files_new(pool);
+    struct omk_customers *declared, *applied;
+
+    (void)state;
+    put("aaa.conf", "domain \"a.jp\" {}\n");
+    put("bbb.conf", "domain \"b.jp\" {}\n");
+    put("ccc.conf", "domain \"c.jp\" {}\n");
+    put("ccc.mail", "");
+    declared = load();
+    omk_files_add_text(f, "x/aaa.conf", "domain \"a.jp\" {}\n");
+    omk_files_add_text(f, "x/bbb.conf", "domain \"b.jp\" {}\n");
+    omk_files_add_text(f, "x/bbb.httpd.conf", "Header set X 1\n");
+    omk_files_add_text(f, "x/ccc.conf", "domain \"c.jp\" {}\n");
+    omk_files_add_text(f, "x/ddd.conf", "nonsense\n");
+    omk_files_add_text(f, "y/eee.conf", "domain \"e.jp\" {}\n");
+    omk_files_sort(f);
+    applied = omk_customers_of(pool, &node, f, "x/", "/there", declared);
+    assert_int_equal(applied->count, 4);
+    assert_ptr_equal(omk_customers_find(applied, "aaa")->customer,
+                     omk_customers_find(declared, "aaa")->customer);
+    /* an include more, a mailbox list less */
+    assert_string_equal(
+        omk_customers_find(applied, "bbb")->customer->include.data,
+        "Header set X 1\n");
+    assert_null(omk_customers_find(declared, "bbb")->customer->include.data);
+    assert_null(omk_customers_find(applied, "ccc")->customer->mail.data);
+    assert_string_equal(omk_customers_find(applied, "ddd")->err.where,
+                        "/there/ddd.conf:1");
+}
+
 static void what_one_has_no_other_gets(void **state)
 {
     struct omk_customers *all, *applied;
@@ -269,6 +303,7 @@ int main(void)
         DIR_CASE(one_bad_file_stops_nobody_else),
         DIR_CASE(a_wrong_mail_file_is_the_customers_error),
         DIR_CASE(a_file_of_anothers_is_refused),
+        DIR_CASE(who_has_the_same_files_is_shared),
         DIR_CASE(what_one_has_no_other_gets),
         DIR_CASE(logins_that_a_dash_tells_apart_collide),
     };

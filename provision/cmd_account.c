@@ -73,9 +73,15 @@ static int remove_locked(struct omk_cmd *c, const char *login,
     if (rc == OMK_OK && *c->node->mariadbd) {
         rc = omk_db_open(c->node, &db, err);
     }
+    if (rc == OMK_OK && db && !c->dry_run) {
+        rc = omk_db_shut_out(db, login, true, err);
+    }
     if (rc == OMK_OK && !c->dry_run) {
         rc = omk_archive_make(c->p, c->node, login, db, said, NULL, archive,
                               err);
+        if (rc && db) { /* still a customer */
+            (void)omk_db_shut_out(db, login, false, NULL);
+        }
     }
     omk_db_close(db);
     if (rc || c->dry_run) {

@@ -82,6 +82,13 @@ int omk_db_dump(struct omk_db *d, const char *login, int dirfd,
                 void (*said)(void *ctx, const char *line), void *ctx,
                 struct omk_err *err);
 
+/* Locks the customer's user and ends its connections, or (out false) unlocks
+ * it. A dump as administrator needs it: a table that becomes a view while it is
+ * dumped would run the customer's functions with the administrator's rights.
+ * Nothing to do where there is no such user of a customer's. OMK_EIO. */
+int omk_db_shut_out(struct omk_db *d, const char *login, bool out,
+                    struct omk_err *err);
+
 /* Ends the user's connections and drops its databases and itself for good.
  * Nothing there is no error; a foreign account is OMK_EDENIED. */
 int omk_db_drop(struct omk_db *d, const char *login, struct omk_err *err);

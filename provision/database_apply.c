@@ -261,6 +261,48 @@ static int shut_out(struct omk_db *d, const char *name, const char *host,
                            "KILL HARD CONNECTION USER '%s'@%s", name, at);
 }
 
+static int shut_out_in(struct omk_db *d, apr_pool_t *p, const char *login,
+                       bool out, struct omk_err *err)
+{
+    char name[OMK_DB_NAME_MAX + 1];
+    struct omk_db_state *s;
+    const struct omk_db_owner *u;
+    int rc;
+
+    omk_db_user(login, name);
+    rc = omk_db_load_of(d, p, name, &s, err);
+    if (rc) {
+        return rc;
+    }
+    u = omk_db_find(s, name);
+    if (!u || omk_db_is_foreign(u, login)) {
+        return OMK_OK;
+    }
+    for (const struct omk_db_account *a = u->accounts; a && !rc; a = a->next) {
+        char at[OMK_DB_QUOTED_MAX];
+
+        rc = out ? shut_out(d, name, a->host, err)
+                 : omk_db_run(d, "unlock the user", err,
+                              "ALTER USER IF EXISTS '%s'@%s ACCOUNT UNLOCK",
+                              name, omk_db_quoted(a->host, '\'', at));
+    }
+    return rc;
+}
+
+int omk_db_shut_out(struct omk_db *d, const char *login, bool out,
+                    struct omk_err *err)
+{
+    apr_pool_t *p = omk_db_pool(err);
+    int rc;
+
+    if (!p) {
+        return OMK_ENOMEM;
+    }
+    rc = shut_out_in(d, p, login, out, err);
+    apr_pool_destroy(p);
+    return rc;
+}
+
 static int drop_in(struct omk_db *d, apr_pool_t *p, const char *login,
                    struct omk_err *err)
 {

@@ -382,6 +382,7 @@ as($mallory, sub {
     '';
 });
 ok_run('remove, while files change', 'customer', 'remove', $mallory);
+like(sql($mallory, $mallory, $password{$mallory}, 'select 1'), qr/ERROR 4151\b/, 'her MariaDB user is locked');
 unlike("$out$err", qr/[\x00-\x09\x0b-\x1f\x7f]/, 'nothing for a terminal in what it prints');
 my @archives = glob "$state/archive/$mallory-*";
 is(@archives, 1, 'one archive');

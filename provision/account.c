@@ -261,6 +261,16 @@ static int allocate(const struct omk_accounts *a, uid_t *out,
                     (unsigned)n->uid_min, (unsigned)n->uid_max);
 }
 
+unsigned omk_accounts_left(const struct omk_accounts *a)
+{
+    const struct omk_node *n = a->node;
+    uint64_t next = a->last ? a->last + 1 : n->uid_min;
+
+    return n->single_user || next > n->uid_max
+               ? 0
+               : (unsigned)(n->uid_max - next + 1);
+}
+
 /* While the user is there passwd says so; this is for after its end, whoever
  * deletes it. */
 static int remember(struct omk_accounts *a, uid_t uid, struct omk_err *err)

@@ -66,4 +66,8 @@ int omk_account_create(struct omk_accounts *a, const char *login,
 int omk_account_remove(struct omk_accounts *a, const char *login,
                        struct omk_err *err);
 
+/* How many uids of the range were never given; some of them may be another
+ * program's. 0 in single-user mode. */
+unsigned omk_accounts_left(const struct omk_accounts *a);
+
 #endif

@@ -7,6 +7,7 @@
 #include "host.h"
 #include "node.h"
 #include "plan.h"
+#include "run.h"
 
 #include <apr_strings.h>
 #include <stdarg.h>
@@ -23,6 +24,7 @@ struct work {
     unsigned number;  /* of the generation being made */
     const char *dir;
     struct omk_files *files; /* what it holds */
+    pid_t ending;            /* of a trial start that passed; 0: none */
 };
 
 static void say(const struct work *w, const char *format, ...)
@@ -49,10 +51,13 @@ static void say_waiting(void *ctx)
 
 static int render_and_write(struct work *w, struct omk_err *err)
 {
-    int rc = omk_render(w->p, &w->plan->model, w->dir, &w->files, err);
+    int rc = omk_plan_render(w->plan, w->dir, &w->files, err);
 
     return rc ? rc
-              : omk_generation_write(w->p, w->node, w->number, w->files, err);
+              : omk_generation_write(w->p, w->node, w->number, w->files,
+                                     w->plan->current,
+                                     w->plan->current ? w->plan->there : NULL,
+                                     err);
 }
 
 /* Whether the daemon would read anything else than it does now. */
@@ -61,6 +66,14 @@ static bool is_affected(struct work *w, const struct omk_daemon *d)
     return strcmp(omk_fingerprint_of(w->p, w->files, d->name),
                   omk_fingerprint_of(w->p, w->plan->there, d->name))
            != 0;
+}
+
+static void end_trial(struct work *w)
+{
+    if (w->ending) {
+        (void)omk_await_end(w->ending, 10);
+        w->ending = 0;
+    }
 }
 
 /* Looks at what lies in dir. OMK_EINVAL with what was printed. */
@@ -80,8 +93,10 @@ static int look_at(struct work *w, const struct omk_daemon *d,
     }
     /* A start reads all that the checker reads; the checker, asked where it
      * fails, has the better words. */
+    end_trial(w);
     rc = d->trial(w->p, w->node, w->dir,
-                  omk_fingerprint_of(w->p, w->files, d->name), &tried, err);
+                  omk_fingerprint_of(w->p, w->files, d->name), &tried,
+                  &w->ending, err);
     if (rc == OMK_EINVAL) {
         *output = tried;
         if (d->check(w->p, w->node, w->dir, &checked, NULL) == OMK_EINVAL) {
@@ -406,7 +421,7 @@ static int apply_generation(struct work *w, bool *flipped, struct omk_err *err)
         }
         return rc;
     }
-    rc = omk_generation_complete(w->p, w->node, w->number, err);
+    rc = omk_generation_complete(w->p, w->node, w->number, w->files, err);
     if (rc == OMK_OK) {
         rc = go_to(w, w->number, w->files, w->plan->current, w->plan->there,
                    err);
@@ -514,6 +529,7 @@ int omk_apply(apr_pool_t *p, const struct omk_node *n,
     }
     if (rc == OMK_OK) {
         rc = apply_locked(&w, out, err);
+        end_trial(&w);
     }
     if (fd >= 0) {
         close(fd);
@@ -568,6 +584,9 @@ static int rollback_locked(struct work *w, unsigned to, unsigned *now,
     if (rc == OMK_OK) {
         rc = omk_generation_read(w->p, w->node, to, &w->files, err);
     }
+    if (rc == OMK_OK) {
+        rc = omk_generation_mend(w->p, w->node, to, w->files, err);
+    }
     if (rc == OMK_OK && current) {
         rc = omk_generation_read(w->p, w->node, current, &here.there, err);
     }
@@ -606,6 +625,7 @@ int omk_rollback(apr_pool_t *p, const struct omk_node *n, unsigned to,
 
     if (rc == OMK_OK) {
         rc = rollback_locked(&w, to, now, err);
+        end_trial(&w);
         close(fd);
     }
     return rc;

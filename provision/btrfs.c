@@ -137,6 +137,30 @@ int omk_btrfs_limit(int fd, uint64_t bytes, struct omk_err *err)
     return OMK_OK;
 }
 
+int omk_btrfs_limit_of(int fd, uint64_t *bytes, struct omk_err *err)
+{
+    struct btrfs_qgroup_limit_item limit;
+    uint64_t id = 0, group;
+    int rc = subvolume_id(fd, &id, err);
+    int error;
+
+    if (rc) {
+        return rc;
+    }
+    group = id;
+    error = first_item(fd, BTRFS_QUOTA_TREE_OBJECTID, 0, BTRFS_QGROUP_LIMIT_KEY,
+                       &group, id, &limit, sizeof limit);
+    if (error && error != ENOENT) {
+        return omk_fail(err, OMK_EIO, "", "btrfs: limit of quota group 0/%llu: %s",
+                        (unsigned long long)id, strerror(error));
+    }
+    *bytes = error || !(le64toh(limit.flags) & BTRFS_QGROUP_LIMIT_MAX_RFER)
+                     || le64toh(limit.max_rfer) == UINT64_MAX
+                 ? 0
+                 : le64toh(limit.max_rfer);
+    return OMK_OK;
+}
+
 /* Appends to ids the subvolumes directly below id. */
 static int below(int fd, uint64_t id, uint64_t *ids, unsigned *count,
                  struct omk_err *err)

@@ -25,6 +25,9 @@ bool omk_btrfs_has_quota(int fd);
 /* Limits what the subvolume of fd refers to; 0 is without limit. OMK_EIO. */
 int omk_btrfs_limit(int fd, uint64_t bytes, struct omk_err *err);
 
+/* That limit; 0 is without. OMK_EIO. */
+int omk_btrfs_limit_of(int fd, uint64_t *bytes, struct omk_err *err);
+
 /* What the subvolume of fd and those below it refer to, and how many there are
  * below: a customer can make some, which its own quota group does not see.
  * OMK_EIO, OMK_ERANGE (more than a thousand of them). */

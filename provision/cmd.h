@@ -15,8 +15,10 @@ struct omk_plan;
 
 enum {
     OMK_EX_OK = 0,
-    OMK_EX_FAILED = 1,  /* plan, apply, rollback: nothing was applied */
-    OMK_EX_DIFFERS = 2, /* plan --exit-code, status: there is a difference */
+    OMK_EX_FAILED = 1,  /* plan, apply, rollback: nothing was applied; check:
+                         * an error */
+    OMK_EX_DIFFERS = 2, /* plan --exit-code, status: there is a difference;
+                         * check: a warning */
     OMK_EX_HELD = 3,    /* applied, but customers are held */
     OMK_EX_USAGE = 64,
     OMK_EX_DATAERR = 65,
@@ -67,6 +69,14 @@ struct omk_customer;
  * they are wrong, OMK_ENOENT where there is none. */
 int omk_cmd_customer(struct omk_cmd *c, const struct omk_customer **out,
                      struct omk_err *err);
+
+/* The settings sheet as the options say, with password where one was just
+ * made (else NULL). Returns an exit code, and has said why. */
+int omk_cmd_make_sheet(struct omk_cmd *c, const struct omk_customer *customer,
+                       const char *password, const char **out);
+
+/* Prints it; an exit code. */
+int omk_cmd_put_sheet(const char *sheet);
 
 /* Prints and frees. */
 void omk_cmd_json(json_t *j);

@@ -73,11 +73,12 @@ static int no_claims_collide(struct omk_cmd *c, const char *login,
     return e->err.code;
 }
 
-static int write_declaration(struct omk_cmd *c, const char *login,
-                             struct omk_err *err)
+/* The declaration's text and what it declares; nothing is written. */
+static int make_declaration(struct omk_cmd *c, const char *login,
+                            struct omk_customer *customer, const char **out,
+                            struct omk_err *err)
 {
     const char *path = conf_path(c, login);
-    struct omk_customer customer;
     const char *domain, *text;
     int rc = omk_domain_parse(c->p, c->domain, strlen(c->domain), &domain, err);
 
@@ -91,25 +92,92 @@ static int write_declaration(struct omk_cmd *c, const char *login,
                         login, domain, c->docroot ? "\n    docroot = \"" : "",
                         c->docroot ? c->docroot : "", c->docroot ? "\"\n" : "");
     rc = omk_customer_parse(c->p, c->node, login, path, text, strlen(text),
-                            &customer, err);
+                            customer, err);
     if (rc == OMK_OK) {
-        rc = no_claims_collide(c, login, &customer, err);
+        rc = no_claims_collide(c, login, customer, err);
     }
     if (rc == OMK_OK && access(path, F_OK) == 0) {
         rc = omk_fail(err, OMK_EINVAL, path, "customer %s is there already",
                       login);
     }
-    if (rc == OMK_OK && !c->dry_run) {
-        rc = omk_file_write(path, text, strlen(text), 0600, err);
-    }
+    *out = text;
     return rc;
+}
+
+/* A new customer's first password, where it has none of an earlier time, and
+ * the sheet with it. Not with --json, which never has a secret. */
+static int first_password(struct omk_cmd *c, const struct omk_customer *u,
+                          struct omk_secret *secret, const char **sheet,
+                          int *code, struct omk_err *err)
+{
+    char password[OMK_PASSWORD_MAX + 3];
+    int rc = omk_secret_read(c->node, u->login, secret, NULL);
+
+    if (c->json || c->dry_run || rc == OMK_OK) {
+        return OMK_OK;
+    }
+    rc = omk_password_generate(password, err);
+    if (rc == OMK_OK) {
+        rc = omk_secret_make(password, strlen(password), secret, err);
+    }
+    if (rc == OMK_OK) {
+        *code = omk_cmd_make_sheet(c, u, password, sheet);
+    }
+    explicit_bzero(password, sizeof password);
+    return rc;
+}
+
+/* The declaration first: a password without a customer would be the next
+ * one's of that login. */
+static int write_new(struct omk_cmd *c, const char *login, const char *text,
+                     const struct omk_secret *secret, struct omk_err *err)
+{
+    int rc = omk_file_write(conf_path(c, login), text, strlen(text), 0600, err);
+
+    return rc == OMK_OK && secret
+               ? omk_secret_write(c->node, login, secret, err)
+               : rc;
+}
+
+static int add_locked(struct omk_cmd *c, const char **sheet, int *code,
+                      struct omk_err *err)
+{
+    const char *login = c->argv[0];
+    struct omk_customer customer;
+    struct omk_secret secret;
+    const char *text = "";
+    int rc = make_declaration(c, login, &customer, &text, err);
+
+    if (rc == OMK_OK) {
+        rc = first_password(c, &customer, &secret, sheet, code, err);
+    }
+    if (rc || *code || c->dry_run) {
+        return rc;
+    }
+    return write_new(c, login, text, *sheet ? &secret : NULL, err);
+}
+
+static int added(struct omk_cmd *c, const char *sheet)
+{
+    const char *path = conf_path(c, c->argv[0]);
+
+    if (c->json) {
+        omk_cmd_json(
+            json_pack("{s:s, s:s}", "login", c->argv[0], "file", path));
+        return OMK_EX_OK;
+    }
+    (void)fprintf(sheet ? stderr : stdout,
+                  "%s %s; omakase apply makes it so\n",
+                  c->dry_run ? "would write" : "wrote", path);
+    return sheet ? omk_cmd_put_sheet(sheet) : OMK_EX_OK;
 }
 
 static int add(struct omk_cmd *c)
 {
     const char *login = c->argv[0];
+    const char *sheet = NULL;
     struct omk_err err = {0};
-    int fd = -1;
+    int fd = -1, code = OMK_EX_OK;
     int rc = omk_login_check(login, strlen(login), &err);
 
     if (rc == OMK_OK && !c->domain) {
@@ -124,23 +192,12 @@ static int add(struct omk_cmd *c)
         rc = omk_lock(c->node, NULL, NULL, &fd, &err);
     }
     if (rc == OMK_OK) {
-        rc = write_declaration(c, login, &err);
+        rc = add_locked(c, &sheet, &code, &err);
     }
     if (fd >= 0) {
         close(fd);
     }
-    if (rc) {
-        return omk_cmd_error(&err);
-    }
-    if (c->json) {
-        omk_cmd_json(json_pack("{s:s, s:s}", "login", login, "file",
-                               conf_path(c, login)));
-    }
-    else {
-        (void)printf("%s %s; omakase apply makes it so\n",
-                     c->dry_run ? "would write" : "wrote", conf_path(c, login));
-    }
-    return OMK_EX_OK;
+    return rc ? omk_cmd_error(&err) : code ? code : added(c, sheet);
 }
 
 /* --- show, list
@@ -304,49 +361,73 @@ static int set_password(struct omk_cmd *c, const struct omk_secret *s,
     return rc;
 }
 
+/* One that was just made goes onto a sheet; without a sheet, where the files
+ * are wrong, it stands alone. Before it is set: a sheet that fails must not
+ * take the only copy with it. */
+static int sheet_for(struct omk_cmd *c, const struct omk_customer *u,
+                     const char *password, const char **out)
+{
+    if (u) {
+        return omk_cmd_make_sheet(c, u, password, out);
+    }
+    *out = apr_pstrcat(c->p, password, "\n", NULL);
+    return OMK_EX_OK;
+}
+
 static int passwd(struct omk_cmd *c)
 {
-    char password[OMK_PASSWORD_MAX + 3];
+    char password[OMK_PASSWORD_MAX + 3] = "";
+    const char *sheet = NULL;
     struct omk_customer_entry *e;
     struct omk_customers *all;
     struct omk_secret secret;
     struct omk_err err = {0};
     bool generated = false;
+    int code = OMK_EX_OK;
     int rc = find_customer(c, &all, &e, &err);
 
     if (rc == OMK_OK) {
         rc = take_password(password, &generated, &err);
     }
+    if (rc == OMK_OK && generated && c->json) {
+        (void)fprintf(stderr, "omakase: passwd: with --json the password "
+                              "comes on standard input\n");
+        return OMK_EX_USAGE;
+    }
     if (rc == OMK_OK) {
         rc = omk_secret_make(password, strlen(password), &secret, &err);
     }
-    if (rc == OMK_OK) {
-        rc = set_password(c, &secret, &err);
-    }
-    if (rc == OMK_OK && generated) {
-        (void)printf("%s\n", password);
+    if (rc == OMK_OK && generated && !c->dry_run) {
+        code = sheet_for(c, e->customer, password, &sheet);
     }
     explicit_bzero(password, sizeof password);
-    if (rc) {
-        return omk_cmd_error(&err);
+    if (rc == OMK_OK && !code && !c->dry_run) {
+        rc = set_password(c, &secret, &err);
     }
-    (void)fprintf(stderr, "omakase: FTP and MySQL of %s have a new password\n",
-                  c->argv[0]);
-    return OMK_EX_OK;
+    if (rc || code) {
+        return rc ? omk_cmd_error(&err) : code;
+    }
+    (void)fprintf(stderr, "omakase: FTP and MySQL of %s %s a new password\n",
+                  c->argv[0], c->dry_run ? "would have" : "have");
+    return sheet ? omk_cmd_put_sheet(sheet) : OMK_EX_OK;
 }
 
 const struct omk_command omk_commands_customer[] = {
     {"customer add", "LOGIN --domain DOMAIN", "declare a customer",
      "  --domain DOMAIN    the main domain, without www. (served as well)\n"
      "  --docroot web/SUB  published instead of web\n"
-     "Writes customers.d/LOGIN.conf; omakase apply acts.\n",
+     "  --lang, --format   of the sheet, as omakase sheet has them\n"
+     "Writes customers.d/LOGIN.conf; omakase apply acts. Makes the first "
+     "password\n"
+     "and prints the settings sheet with it, once; not with --json.\n",
      1, 1, add},
     {"customer show", "LOGIN", "what is declared for a customer", "", 1, 1,
      show},
     {"passwd", "LOGIN", "set the password of FTP and MySQL",
+     "  --lang, --format   of the sheet, as omakase sheet has them\n"
      "Takes it from standard input, one line; from a terminal it makes one "
      "and\n"
-     "prints it.\n",
+     "prints the settings sheet with it, once.\n",
      1, 1, passwd},
     {"customer list", "", "all customers", "", 0, 0, list},
     {0},

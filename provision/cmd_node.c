@@ -1,6 +1,7 @@
-/* start, stop, status. */
+/* start, stop, status, check. */
 #include "cmd.h"
 
+#include "check.h"
 #include "daemon.h"
 #include "generation.h"
 #include "host.h"
@@ -202,10 +203,69 @@ static int status(struct omk_cmd *c)
     return drift.count || plan->held ? OMK_EX_DIFFERS : OMK_EX_OK;
 }
 
+/* --- check -------------------------------------------------------------------
+ */
+
+struct checked {
+    struct omk_cmd *c;
+    json_t *list;
+    size_t count[3]; /* by level */
+};
+
+static void print_finding(void *ctx, const struct omk_finding *f)
+{
+    struct checked *k = ctx;
+    const char *level = omk_check_level_name(f->level);
+
+    k->count[f->level]++;
+    if (!k->c->json) {
+        (void)printf("%-7s %s %s: %s; %s\n", level, f->id, f->where, f->what,
+                     f->todo);
+        return;
+    }
+    (void)json_array_append_new(
+        k->list, json_pack("{s:s, s:s, s:s, s:s, s:s}", "level", level, "id",
+                           f->id, "where", f->where, "what", f->what, "todo",
+                           f->todo));
+}
+
+static int check(struct omk_cmd *c)
+{
+    struct checked k = {.c = c, .list = json_array()};
+    struct omk_plan *plan = NULL;
+    struct omk_err err = {0};
+
+    if (omk_cmd_plan(c, &plan, &err)) {
+        struct omk_finding f = {OMK_CHECK_ERROR, "OMK0310", err.where, err.text,
+                                "nothing can be applied before that"};
+
+        plan = NULL;
+        print_finding(&k, &f);
+    }
+    omk_check_node(c->p, c->node, plan, print_finding, &k);
+    if (c->json) {
+        omk_cmd_json(json_pack(
+            "{s:o, s:i, s:i}", "findings", k.list, "errors",
+            (int)k.count[OMK_CHECK_ERROR], "warnings",
+            (int)k.count[OMK_CHECK_WARNING]));
+    }
+    else {
+        json_decref(k.list);
+    }
+    return k.count[OMK_CHECK_ERROR]     ? OMK_EX_FAILED
+           : k.count[OMK_CHECK_WARNING] ? OMK_EX_DIFFERS
+                                        : OMK_EX_OK;
+}
+
 const struct omk_command omk_commands_node[] = {
     {"status", "", "what is not as it was applied, and what runs",
      "Exit code 0: all is as applied; 2: something is not; 1: an error.\n", 0,
      0, status},
+    {"check", "", "look at the whole node: what is wrong, missing or open",
+     "Files, daemons, ports, permissions, users, quotas, programs, TLS: a line\n"
+     "each, with what to do; numbers as in the operator's guide.\n"
+     "Exit code 0: nothing but notes; 2: warnings; 1: an error.\n",
+     0, 0, check},
     {"start", "[DAEMON...]", "start the daemons, where no init system does",
      "DAEMON: mariadb, php-fpm, httpd. Nothing to do for one that runs.\n", 0,
      8, start},

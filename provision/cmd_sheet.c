@@ -9,15 +9,16 @@
 #include <string.h>
 #include <time.h>
 
+#define DEFAULT_LANG "ja"
+
 /* The local day: the sheet is for people. */
 static const char *today(char out[11])
 {
     time_t now = time(NULL);
     struct tm tm;
 
-    return localtime_r(&now, &tm) && strftime(out, 11, "%Y-%m-%d", &tm)
-               ? out
-               : NULL;
+    return localtime_r(&now, &tm) && strftime(out, 11, "%Y-%m-%d", &tm) ? out
+                                                                        : NULL;
 }
 
 static int format(const struct omk_cmd *c, bool *html)
@@ -26,39 +27,58 @@ static int format(const struct omk_cmd *c, bool *html)
 
     *html = !strcmp(f, "html");
     if (!*html && strcmp(f, "text") != 0) {
-        (void)fprintf(stderr, "omakase: sheet: --format is text or html\n");
+        (void)fprintf(stderr, "omakase: --format is text or html\n");
         return OMK_EX_USAGE;
     }
     return OMK_EX_OK;
 }
 
-static int sheet(struct omk_cmd *c)
+int omk_cmd_make_sheet(struct omk_cmd *c, const struct omk_customer *customer,
+                       const char *password, const char **out)
 {
     char day[11];
-    struct omk_sheet_options o = {.lang = c->lang ? c->lang : "ja",
-                                  .mailbox = c->mailbox,
+    struct omk_sheet_options o = {.lang = c->lang ? c->lang : DEFAULT_LANG,
+                                  .mailbox = password ? NULL : c->mailbox,
+                                  .password = password,
                                   .date = today(day),
                                   .address = omk_sheet_address(c->p, c->node)};
-    const struct omk_customer *customer;
     struct omk_err err = {0};
-    const char *out;
     int code = format(c, &o.html);
 
     if (code) {
         return code;
     }
-    if (omk_cmd_customer(c, &customer, &err)
-        || omk_sheet_make(c->p, c->node, customer, &o, &out, &err)) {
+    return omk_sheet_make(c->p, c->node, customer, &o, out, &err)
+               ? omk_cmd_error(&err)
+               : OMK_EX_OK;
+}
+
+int omk_cmd_put_sheet(const char *sheet)
+{
+    (void)fputs(sheet, stdout);
+    return ferror(stdout) || fflush(stdout) ? OMK_EX_IOERR : OMK_EX_OK;
+}
+
+static int sheet(struct omk_cmd *c)
+{
+    const struct omk_customer *customer;
+    struct omk_err err = {0};
+    const char *out = "";
+    int code;
+
+    if (omk_cmd_customer(c, &customer, &err)) {
         return omk_cmd_error(&err);
+    }
+    code = omk_cmd_make_sheet(c, customer, NULL, &out);
+    if (code) {
+        return code;
     }
     if (c->json) {
         omk_cmd_json(json_pack("{s:s, s:s, s:s}", "login", c->argv[0], "lang",
-                               o.lang, "sheet", out));
+                               c->lang ? c->lang : DEFAULT_LANG, "sheet", out));
+        return OMK_EX_OK;
     }
-    else {
-        (void)fputs(out, stdout);
-    }
-    return ferror(stdout) || fflush(stdout) ? OMK_EX_IOERR : OMK_EX_OK;
+    return omk_cmd_put_sheet(out);
 }
 
 const struct omk_command omk_commands_sheet[] = {
@@ -66,7 +86,8 @@ const struct omk_command omk_commands_sheet[] = {
      "  --lang ja|en         its language; others by a file of texts\n"
      "  --format text|html   html is one page, to print on A4\n"
      "  --mailbox NAME       that mailbox's sheet alone\n"
-     "Never with a password. Its words: etc/omakase/sheet/LANG.texts.\n",
+     "A password is on it only when customer add or passwd has just made it.\n"
+     "Its words: etc/omakase/sheet/LANG.texts.\n",
      1, 1, sheet},
     {0},
 };

@@ -6,9 +6,13 @@
 #include "scan.h"
 
 #include <apr_strings.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* libconfuse's error callback has no argument of ours. */
 static _Thread_local struct {
@@ -206,6 +210,61 @@ int omk_conf_file(apr_pool_t *p, const char *path, const char **data,
     char *d;
     int rc = omk_file_read(path, OMK_CONF_MAX, &d, len, err);
 
+    if (rc == OMK_OK) {
+        apr_pool_cleanup_register(p, d, free_data, apr_pool_cleanup_null);
+        *data = d;
+    }
+    return rc;
+}
+
+int omk_conf_check_file(int fd, const char *path, mode_t *mode,
+                        struct omk_err *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0) {
+        return omk_fail(err, OMK_EIO, path, "fstat: %s", strerror(errno));
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return omk_fail(err, OMK_EDENIED, path, "not a regular file");
+    }
+    if (st.st_uid != 0 && st.st_uid != geteuid()) {
+        return omk_fail(err, OMK_EDENIED, path,
+                        "belongs to uid %lu; expected root's",
+                        (unsigned long)st.st_uid);
+    }
+    if (st.st_mode & (S_IWGRP | S_IWOTH)) { /* an ACL's mask shows there too */
+        return omk_fail(err, OMK_EDENIED, path,
+                        "others may write it (mode %03o); chmod go-w",
+                        (unsigned)st.st_mode & 0777);
+    }
+    *mode = st.st_mode & 07777;
+    return OMK_OK;
+}
+
+int omk_conf_own_file(apr_pool_t *p, const char *path, const char **data,
+                      size_t *len, struct omk_err *err)
+{
+    /* O_NONBLOCK: a fifo in the file's place must not stop us. */
+    int fd =
+        open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    char *d = NULL;
+    mode_t mode;
+    int rc;
+
+    if (fd < 0) {
+        return errno == ENOENT
+                   ? omk_fail(err, OMK_ENOENT, path, "%s", strerror(errno))
+               : errno == ELOOP
+                   ? omk_fail(err, OMK_EDENIED, path,
+                              "a symbolic link; expected a regular file")
+                   : omk_fail(err, OMK_EIO, path, "open: %s", strerror(errno));
+    }
+    rc = omk_conf_check_file(fd, path, &mode, err);
+    if (rc == OMK_OK) {
+        rc = omk_file_read_fd(fd, path, OMK_CONF_MAX, &d, len, err);
+    }
+    close(fd);
     if (rc == OMK_OK) {
         apr_pool_cleanup_register(p, d, free_data, apr_pool_cleanup_null);
         *data = d;

@@ -7,6 +7,7 @@
 #include <confuse.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct omk_err;
 
@@ -30,5 +31,14 @@ void omk_conf_where(char *out, size_t size, const char *name, unsigned line);
 /* Reads a whole file into p. OMK_ENOENT where there is none. */
 int omk_conf_file(apr_pool_t *p, const char *path, const char **data,
                   size_t *len, struct omk_err *err);
+
+/* Whether root may do what an open file says: a regular one, root's or the
+ * caller's, and nobody else's to write. OMK_EDENIED with the reason, OMK_EIO. */
+int omk_conf_check_file(int fd, const char *path, mode_t *mode,
+                        struct omk_err *err);
+
+/* omk_conf_file with that check; a symbolic link is refused as well. */
+int omk_conf_own_file(apr_pool_t *p, const char *path, const char **data,
+                      size_t *len, struct omk_err *err);
 
 #endif

@@ -1,6 +1,7 @@
 #include "customer.h"
 
 #include "conf.h"
+#include "files.h"
 #include "mail.h"
 #include "names.h"
 #include "node.h"
@@ -220,11 +221,40 @@ int omk_customer_parse(apr_pool_t *p, const struct omk_node *n,
 
 /* --- the directory ------------------------------------------------------- */
 
-static int optional_file(apr_pool_t *p, const char *path, struct omk_bytes *out,
-                         struct omk_err *err)
+/* Where a customer's files come from: a directory, or what was read of one. */
+struct origin {
+    const char *dir;               /* stands in errors, too */
+    apr_hash_t *names;             /* what there is in it */
+    const struct omk_files *files; /* with this prefix; NULL: read it */
+    const char *prefix;
+};
+
+static int bytes_of(apr_pool_t *p, const struct origin *o, const char *name,
+                    struct omk_bytes *out, struct omk_err *err)
 {
-    struct omk_err why;
-    int rc = omk_conf_file(p, path, &out->data, &out->len, &why);
+    const char *path = apr_pstrcat(p, o->dir, "/", name, NULL);
+    const struct omk_file *f;
+
+    if (!o->files) {
+        return apr_hash_get(o->names, name, APR_HASH_KEY_STRING)
+                   ? omk_conf_own_file(p, path, &out->data, &out->len, err)
+                   : omk_fail(err, OMK_ENOENT, path, "is not there");
+    }
+    f = omk_files_find(o->files, apr_pstrcat(p, o->prefix, name, NULL));
+    if (!f) {
+        return omk_fail(err, OMK_ENOENT, path, "is not there");
+    }
+    out->data = f->data;
+    out->len = f->len;
+    return OMK_OK;
+}
+
+static int optional_bytes(apr_pool_t *p, const struct origin *o,
+                          const char *name, struct omk_bytes *out,
+                          struct omk_err *err)
+{
+    struct omk_err why = {0};
+    int rc = bytes_of(p, o, name, out, &why);
 
     if (rc && rc != OMK_ENOENT) {
         *err = why;
@@ -233,37 +263,87 @@ static int optional_file(apr_pool_t *p, const char *path, struct omk_bytes *out,
     return OMK_OK;
 }
 
-static int load_one(apr_pool_t *p, const struct omk_node *n, const char *dir,
-                    const char *login, struct omk_customer *c,
-                    struct omk_err *err)
+/* The three files, as they are. */
+static int read_one(apr_pool_t *p, const struct origin *o, const char *login,
+                    struct omk_customer *c, struct omk_err *err)
+{
+    int rc = bytes_of(p, o, apr_pstrcat(p, login, ".conf", NULL), &c->conf,
+                      err);
+
+    if (rc == OMK_OK) {
+        rc = optional_bytes(p, o, apr_pstrcat(p, login, ".mail", NULL),
+                            &c->mail, err);
+    }
+    if (rc == OMK_OK) {
+        rc = optional_bytes(p, o, apr_pstrcat(p, login, ".httpd.conf", NULL),
+                            &c->include, err);
+    }
+    return rc;
+}
+
+static int parse_one(apr_pool_t *p, const struct omk_node *n, const char *dir,
+                     const char *login, const struct omk_customer *files,
+                     struct omk_customer *c, struct omk_err *err)
 {
     const char *stem = apr_pstrcat(p, dir, "/", login, NULL);
     const char *conf = apr_pstrcat(p, stem, ".conf", NULL);
-    const char *mail_path = apr_pstrcat(p, stem, ".mail", NULL);
-    const char *text = "";
-    struct omk_bytes mail = {0};
-    size_t len = 0;
-    int rc = omk_login_check(login, strlen(login), err);
+    int rc = omk_customer_parse(p, n, login, conf, files->conf.data,
+                                files->conf.len, c, err);
 
-    if (rc) {
-        (void)apr_cpystrn(err->where, conf, sizeof err->where);
-        return rc;
-    }
-    rc = omk_conf_file(p, conf, &text, &len, err);
-    if (rc == OMK_OK) {
-        rc = omk_customer_parse(p, n, login, conf, text, len, c, err);
+    if (rc == OMK_OK && files->mail.data) {
+        rc = omk_mail_parse(p, apr_pstrcat(p, stem, ".mail", NULL),
+                            files->mail.data, files->mail.len, c, err);
     }
     if (rc == OMK_OK) {
-        rc = optional_file(p, mail_path, &mail, err);
-    }
-    if (rc == OMK_OK && mail.data) {
-        rc = omk_mail_parse(p, mail_path, mail.data, mail.len, c, err);
-    }
-    if (rc == OMK_OK) {
-        rc = optional_file(p, apr_pstrcat(p, stem, ".httpd.conf", NULL),
-                           &c->include, err);
+        c->include = files->include;
     }
     return rc;
+}
+
+static bool same_bytes(const struct omk_bytes *a, const struct omk_bytes *b)
+{
+    return !a->data == !b->data && a->len == b->len
+           && (!a->data || !memcmp(a->data, b->data, a->len));
+}
+
+/* The customer of `like` (may be NULL) that has the same files; the node is
+ * the same, so it is the same. */
+static const struct omk_customer *
+same_files(const struct omk_customers *like, const char *login,
+           const struct omk_customer *files)
+{
+    const struct omk_customer_entry *e = omk_customers_find(like, login);
+    const struct omk_customer *c = e ? e->customer : NULL;
+
+    return c && same_bytes(&c->conf, &files->conf)
+                   && same_bytes(&c->mail, &files->mail)
+                   && same_bytes(&c->include, &files->include)
+               ? c
+               : NULL;
+}
+
+static void load_one(apr_pool_t *p, const struct omk_node *n,
+                     const struct origin *o, const struct omk_customers *like,
+                     struct omk_customer_entry *e)
+{
+    struct omk_customer files = {0};
+    struct omk_customer *c;
+
+    if (omk_login_check(e->login, strlen(e->login), &e->err)) {
+        (void)apr_cpystrn(
+            e->err.where, apr_pstrcat(p, o->dir, "/", e->login, ".conf", NULL),
+            sizeof e->err.where);
+        return;
+    }
+    if (read_one(p, o, e->login, &files, &e->err)) {
+        return;
+    }
+    e->customer = same_files(like, e->login, &files);
+    if (!e->customer) {
+        c = apr_pcalloc(p, sizeof *c);
+        e->customer =
+            parse_one(p, n, o->dir, e->login, &files, c, &e->err) ? NULL : c;
+    }
 }
 
 /* LOGIN of LOGIN.conf; NULL for what is none: LOGIN.httpd.conf and what an
@@ -283,8 +363,8 @@ static int by_login(const void *a, const void *b)
                   ((const struct omk_customer_entry *)b)->login);
 }
 
-static int list_logins(apr_pool_t *p, const char *dir,
-                       apr_array_header_t *entries, struct omk_err *err)
+static int list_names(apr_pool_t *p, const char *dir, apr_hash_t *names,
+                      struct omk_err *err)
 {
     DIR *d = opendir(dir);
     const struct dirent *e;
@@ -297,42 +377,69 @@ static int list_logins(apr_pool_t *p, const char *dir,
                         "cannot be read: %s", strerror(errno));
     }
     while ((e = readdir(d))) {
-        const char *login = login_of(p, e->d_name);
+        const char *name = apr_pstrdup(p, e->d_name);
 
-        if (login) {
-            struct omk_customer_entry entry = {.login = login};
-
-            APR_ARRAY_PUSH(entries, struct omk_customer_entry) = entry;
-        }
+        apr_hash_set(names, name, APR_HASH_KEY_STRING, name);
     }
     (void)closedir(d);
     return OMK_OK;
 }
 
-int omk_customers_load(apr_pool_t *p, const struct omk_node *n, const char *dir,
-                       struct omk_customers **out, struct omk_err *err)
+static struct omk_customers *load(apr_pool_t *p, const struct omk_node *n,
+                                  const struct origin *o,
+                                  const struct omk_customers *like)
 {
     apr_array_header_t *list =
         apr_array_make(p, 64, sizeof(struct omk_customer_entry));
     struct omk_customers *all = apr_pcalloc(p, sizeof *all);
-    int rc = list_logins(p, dir, list, err);
 
-    if (rc) {
-        return rc;
+    for (apr_hash_index_t *i = apr_hash_first(p, o->names); i;
+         i = apr_hash_next(i)) {
+        const char *login = login_of(p, apr_hash_this_key(i));
+
+        if (login) {
+            struct omk_customer_entry entry = {.login = login};
+
+            APR_ARRAY_PUSH(list, struct omk_customer_entry) = entry;
+        }
     }
     all->entries = (struct omk_customer_entry *)(void *)list->elts;
     all->count = (size_t)list->nelts;
     qsort(all->entries, all->count, sizeof *all->entries, by_login);
     for (size_t i = 0; i < all->count; i++) {
-        struct omk_customer_entry *e = &all->entries[i];
-        struct omk_customer *c = apr_pcalloc(p, sizeof *c);
+        load_one(p, n, o, like, &all->entries[i]);
+    }
+    return all;
+}
 
-        if (load_one(p, n, dir, e->login, c, &e->err) == OMK_OK) {
-            e->customer = c;
+int omk_customers_load(apr_pool_t *p, const struct omk_node *n, const char *dir,
+                       struct omk_customers **out, struct omk_err *err)
+{
+    struct origin o = {.dir = dir, .names = apr_hash_make(p)};
+    int rc = list_names(p, dir, o.names, err);
+
+    if (rc == OMK_OK) {
+        *out = load(p, n, &o, NULL);
+    }
+    return rc;
+}
+
+struct omk_customers *omk_customers_of(apr_pool_t *p, const struct omk_node *n,
+                                       const struct omk_files *files,
+                                       const char *prefix, const char *dir,
+                                       const struct omk_customers *like)
+{
+    struct origin o = {dir, apr_hash_make(p), files, prefix};
+    size_t len = strlen(prefix);
+
+    for (size_t i = 0; i < files->count; i++) {
+        const char *path = files->list[i].path;
+
+        if (!strncmp(path, prefix, len) && !strchr(path + len, '/')) {
+            apr_hash_set(o.names, path + len, APR_HASH_KEY_STRING, path);
         }
     }
-    *out = all;
-    return OMK_OK;
+    return load(p, n, &o, like);
 }
 
 struct omk_customer_entry *omk_customers_find(const struct omk_customers *c,

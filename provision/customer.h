@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct omk_files;
 struct omk_node;
 
 #define OMK_DOMAINS_MAX 200 /* of a customer, aliases included */
@@ -69,6 +70,14 @@ struct omk_customers {
  * without customers. All of it is of p. */
 int omk_customers_load(apr_pool_t *p, const struct omk_node *n, const char *dir,
                        struct omk_customers **out, struct omk_err *err);
+
+/* The same of files that were read already, those named prefixLOGIN.conf and
+ * so on; dir stands in errors. Who has the same files as in `like` (may be
+ * NULL; of this node as well) is not parsed again: both share the customer. */
+struct omk_customers *omk_customers_of(apr_pool_t *p, const struct omk_node *n,
+                                       const struct omk_files *files,
+                                       const char *prefix, const char *dir,
+                                       const struct omk_customers *like);
 
 /* NULL when there is none. */
 struct omk_customer_entry *omk_customers_find(const struct omk_customers *c,

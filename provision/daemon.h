@@ -32,10 +32,12 @@ struct omk_daemon {
      * in *output. NULL where there is none. */
     int (*check)(apr_pool_t *p, const struct omk_node *n, const char *dir,
                  const char **output, struct omk_err *err);
-    /* Starts it beside the running one and ends it again, likewise; NULL where
-     * the checker is enough. */
+    /* Starts it beside the running one, likewise; NULL where the checker is
+     * enough. On success it has answered and was told to end: *ending is to be
+     * waited for (omk_await_end) before the next trial and before the lock
+     * goes. */
     int (*trial)(apr_pool_t *p, const struct omk_node *n, const char *dir,
-                 const char *fingerprint, const char **output,
+                 const char *fingerprint, const char **output, pid_t *ending,
                  struct omk_err *err);
     /* The fingerprint of what runs. OMK_EBUSY: nobody answers. */
     int (*probe)(apr_pool_t *p, const struct omk_node *n,

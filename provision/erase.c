@@ -361,21 +361,29 @@ int omk_erase_pending(const struct omk_node *n, const char *login, bool *out,
     struct erase e = {.login = login, .err = err};
     size_t count = 0;
     struct stat st;
+    bool found;
     int srv, rc = omk_tree_srv(n, &srv, err);
 
-    if (rc) {
+    if (rc == OMK_ENOENT) {
         *out = false;
-        return rc == OMK_ENOENT ? OMK_OK : rc;
+        return OMK_OK;
     }
-    *out = fstatat(srv, login, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (rc) {
+        return rc;
+    }
+    found = fstatat(srv, login, &st, AT_SYMLINK_NOFOLLOW) == 0;
     rc = open_removed(n, srv, false, &e.removed, err);
     close(srv);
     if (rc == OMK_OK) {
         rc = each_entry(&e, e.removed, find_ours, 0, &count);
         close(e.removed);
-        *out = *out || rc > 0;
+        found = found || rc > 0;
     }
-    return rc == OMK_ENOENT || rc > 0 ? OMK_OK : rc;
+    if (rc < 0 && rc != OMK_ENOENT) {
+        return rc;
+    }
+    *out = found;
+    return OMK_OK;
 }
 
 int omk_erase_tree(const struct omk_node *n, const char *login,

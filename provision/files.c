@@ -55,8 +55,8 @@ void omk_files_sort(struct omk_files *f)
     }
 }
 
-const struct omk_file *omk_files_find(const struct omk_files *sorted,
-                                      const char *path)
+struct omk_file *omk_files_find(const struct omk_files *sorted,
+                                const char *path)
 {
     struct omk_file key = {.path = path};
 
@@ -109,9 +109,13 @@ int omk_files_read_dir(struct omk_files *f, const char *dir, const char *ending,
 static void print_hex(const unsigned char digest[APR_SHA1_DIGESTSIZE],
                       char out[OMK_SHA1_HEX + 1])
 {
+    static const char digits[] = "0123456789abcdef";
+
     for (size_t i = 0; i < APR_SHA1_DIGESTSIZE; i++) {
-        (void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
+        *out++ = digits[digest[i] >> 4];
+        *out++ = digits[digest[i] & 15];
     }
+    *out = '\0';
 }
 
 void omk_sha1_hex(const char *data, size_t len, char out[OMK_SHA1_HEX + 1])
@@ -123,6 +127,22 @@ void omk_sha1_hex(const char *data, size_t len, char out[OMK_SHA1_HEX + 1])
     apr_sha1_update(&sha, data, (unsigned)len);
     apr_sha1_final(digest, &sha);
     print_hex(digest, out);
+}
+
+bool omk_file_same(const struct omk_file *a, const struct omk_file *b)
+{
+    return a && b && a->len == b->len && !memcmp(a->data, b->data, a->len);
+}
+
+const char *omk_file_sum(apr_pool_t *p, struct omk_file *f)
+{
+    if (!f->sum) {
+        char *sum = apr_palloc(p, OMK_SHA1_HEX + 1);
+
+        omk_sha1_hex(f->data, f->len, sum);
+        f->sum = sum;
+    }
+    return f->sum;
 }
 
 void omk_files_sum(const struct omk_files *sorted,

@@ -4,6 +4,7 @@
 #define OMK_FILES_H
 
 #include <apr_pools.h>
+#include <apr_time.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,12 +16,15 @@ struct omk_file {
     const char *path; /* "httpd/ab-cdftp.conf" */
     const char *data;
     size_t len;
+    const char *sum; /* NULL until omk_file_sum was asked */
+    bool linked;     /* lies in its generation as a link to the one before */
 };
 
 struct omk_files {
     apr_pool_t *p;
     struct omk_file *list;
     size_t count, room;
+    apr_time_t read_at; /* omk_generation_read: when it began; else 0 */
 };
 
 struct omk_files *omk_files_new(apr_pool_t *p);
@@ -32,8 +36,14 @@ void omk_files_add_text(struct omk_files *f, const char *path,
                         const char *text);
 
 void omk_files_sort(struct omk_files *f);
-const struct omk_file *omk_files_find(const struct omk_files *sorted,
-                                      const char *path);
+struct omk_file *omk_files_find(const struct omk_files *sorted,
+                                const char *path);
+
+/* Whether both are there and have the same bytes. */
+bool omk_file_same(const struct omk_file *a, const struct omk_file *b);
+
+/* 40 digits, of p, computed once. */
+const char *omk_file_sum(apr_pool_t *p, struct omk_file *f);
 
 /* Reads every regular file of dir whose name has the ending (or any, when it
  * is "") as prefix/NAME; hidden ones, backups (NAME~) and an absent dir are

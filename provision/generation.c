@@ -21,6 +21,8 @@
 
 #define MANIFEST "manifest"
 #define COMPLETE "complete"
+#define FSYNC_MAX 64
+#define CLOCK_STEP 20000 /* microseconds: file times are of the last tick */
 
 static int failed(struct omk_err *err, const char *path, const char *what)
 {
@@ -325,7 +327,41 @@ static int put(int dirfd, const char *path, const char *data, size_t len)
     return rc ? -1 : 0;
 }
 
-static int write_files(int dirfd, apr_pool_t *p, const struct omk_files *files,
+/* Takes the file over from the generation before where the same bytes lie
+ * there, as a link. They were read just now; what changed since, or has not
+ * the owner and mode that it was written with, is written anew. */
+static bool take_over(int dirfd, int fromfd, const struct omk_file *f,
+                      const struct omk_file *there, apr_time_t read_at)
+{
+    struct stat st;
+    apr_time_t changed;
+
+    if (fromfd < 0 || !omk_file_same(f, there)
+        || fstatat(fromfd, f->path, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        return false;
+    }
+    changed = apr_time_from_sec(st.st_mtim.tv_sec) + st.st_mtim.tv_nsec / 1000;
+    return S_ISREG(st.st_mode) && (st.st_mode & 07777) == 0600
+           && st.st_uid == geteuid() && (size_t)st.st_size == f->len
+           && changed + CLOCK_STEP < read_at
+           /* no more links, or another file system: it is written */
+           && linkat(fromfd, f->path, dirfd, f->path, 0) == 0;
+}
+
+static int write_one(int dirfd, int fromfd, apr_pool_t *p, struct omk_file *f,
+                     const struct omk_files *before)
+{
+    struct omk_file *there = before ? omk_files_find(before, f->path) : NULL;
+
+    if (omk_file_same(f, there)) {
+        f->sum = omk_file_sum(p, there);
+    }
+    f->linked = before && take_over(dirfd, fromfd, f, there, before->read_at);
+    return f->linked ? 0 : put(dirfd, f->path, f->data, f->len);
+}
+
+static int write_files(int dirfd, int fromfd, apr_pool_t *p,
+                       struct omk_files *files, const struct omk_files *before,
                        const char *dir, struct omk_err *err)
 {
     apr_array_header_t *lines = apr_array_make(p, 256, sizeof(const char *));
@@ -333,17 +369,15 @@ static int write_files(int dirfd, apr_pool_t *p, const struct omk_files *files,
     char last[256] = "";
 
     for (size_t i = 0; i < files->count; i++) {
-        const struct omk_file *f = &files->list[i];
-        char sum[OMK_SHA1_HEX + 1];
+        struct omk_file *f = &files->list[i];
 
         if (make_parents(dirfd, f->path, last) != 0
-            || put(dirfd, f->path, f->data, f->len) != 0) {
+            || write_one(dirfd, fromfd, p, f, before) != 0) {
             return failed(err, apr_pstrcat(p, dir, "/", f->path, NULL),
                           "cannot be written");
         }
-        omk_sha1_hex(f->data, f->len, sum);
         APR_ARRAY_PUSH(lines, const char *) =
-            apr_pstrcat(p, sum, "  ", f->path, "\n", NULL);
+            apr_pstrcat(p, omk_file_sum(p, f), "  ", f->path, "\n", NULL);
     }
     manifest = apr_array_pstrcat(p, lines, 0);
     if (put(dirfd, MANIFEST, manifest, strlen(manifest)) != 0) {
@@ -353,12 +387,13 @@ static int write_files(int dirfd, apr_pool_t *p, const struct omk_files *files,
 }
 
 int omk_generation_write(apr_pool_t *p, const struct omk_node *n,
-                         unsigned number, const struct omk_files *files,
+                         unsigned number, struct omk_files *files,
+                         unsigned from, const struct omk_files *before,
                          struct omk_err *err)
 {
     const char *dir = omk_generation_dir(p, n, number);
     int rc = omk_generation_remove(p, n, number, err);
-    int fd;
+    int fd, fromfd;
 
     if (rc) {
         return rc;
@@ -370,23 +405,100 @@ int omk_generation_write(apr_pool_t *p, const struct omk_node *n,
     if (fd < 0) {
         return failed(err, dir, "open");
     }
-    rc = write_files(fd, p, files, dir, err);
+    fromfd = before ? open(omk_generation_dir(p, n, from),
+                           O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                    : -1;
+    rc = write_files(fd, fromfd, p, files, before, dir, err);
+    if (fromfd >= 0) {
+        close(fromfd);
+    }
     close(fd);
     return rc;
 }
 
+/* --- to the disk ---------------------------------------------------------- */
+
+static int sync_at(int dirfd, const char *path, int flags)
+{
+    int fd = openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | flags);
+    int rc = fd < 0 ? -1 : fsync(fd);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return rc;
+}
+
+/* The directories of a path, those that the path before had as well left out.
+ * Sorted files have each directory's names together. */
+static int sync_parents(int dirfd, const char *path, char last[256])
+{
+    char part[256];
+
+    for (const char *s = path; (s = strchr(s, '/')); s++) {
+        size_t len = (size_t)(s - path);
+
+        if (len + 1 >= sizeof part) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        memcpy(part, path, len);
+        part[len] = '\0';
+        if (!strncmp(part, last, len) && strchr("/", last[len])) {
+            continue;
+        }
+        if (sync_at(dirfd, part, O_DIRECTORY) != 0) {
+            return -1;
+        }
+        (void)apr_cpystrn(last, part, 256);
+    }
+    return 0;
+}
+
+/* What was taken over has been on the disk since its own generation was
+ * completed; its new name is in a directory. */
+static int sync_each(int dirfd, const struct omk_files *files)
+{
+    char last[256] = "";
+
+    for (size_t i = 0; i < files->count; i++) {
+        const struct omk_file *f = &files->list[i];
+
+        if (!f->linked && sync_at(dirfd, f->path, 0) != 0) {
+            return -1;
+        }
+    }
+    for (size_t i = 0; i < files->count; i++) {
+        if (sync_parents(dirfd, files->list[i].path, last) != 0) {
+            return -1;
+        }
+    }
+    return sync_at(dirfd, MANIFEST, 0) != 0 || sync_at(dirfd, ".", 0) != 0
+                   || sync_at(dirfd, "..", 0) != 0
+               ? -1
+               : 0;
+}
+
 int omk_generation_complete(apr_pool_t *p, const struct omk_node *n,
-                            unsigned number, struct omk_err *err)
+                            unsigned number, const struct omk_files *files,
+                            struct omk_err *err)
 {
     const char *dir = omk_generation_dir(p, n, number);
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    size_t fresh = 0;
     int rc;
 
     if (fd < 0) {
         return failed(err, dir, "open");
     }
-    /* One syncfs for some thousand files costs less than an fsync each. */
-    rc = syncfs(fd) != 0 ? failed(err, dir, "syncfs") : OMK_OK;
+    for (size_t i = 0; i < files->count; i++) {
+        fresh += !files->list[i].linked;
+    }
+    /* Of many files one syncfs costs less than an fsync each; for a few it
+     * would wait for whatever else the machine writes. */
+    rc = (fresh > FSYNC_MAX ? syncfs(fd) : sync_each(fd, files)) != 0
+             ? failed(err, dir, "cannot be brought to the disk")
+             : OMK_OK;
     close(fd);
     return rc ? rc
               : omk_file_write(apr_pstrcat(p, dir, "/" COMPLETE, NULL), "", 0,
@@ -496,11 +608,82 @@ int omk_generation_read(apr_pool_t *p, const struct omk_node *n,
                         struct omk_err *err)
 {
     struct omk_files *f = omk_files_new(p);
-    int rc = read_tree(f, omk_generation_dir(p, n, number), "", err);
+    int rc;
 
+    f->read_at = apr_time_now();
+    rc = read_tree(f, omk_generation_dir(p, n, number), "", err);
     omk_files_sort(f);
     if (rc == OMK_OK) {
         *out = f;
     }
+    return rc;
+}
+
+/* --- mending -------------------------------------------------------------- */
+
+/* The bytes of that sum from another generation; NULL where none has them. */
+static const struct omk_file *intact(apr_pool_t *p, const struct omk_node *n,
+                                     unsigned number,
+                                     const struct omk_file *wanted)
+{
+    struct omk_generation *list;
+    size_t count;
+
+    if (omk_generations_list(p, n, &list, &count, NULL)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct omk_file *f = apr_pcalloc(p, sizeof *f);
+        const char *path =
+            apr_pstrcat(p, omk_generation_dir(p, n, list[i].number), "/",
+                        wanted->path, NULL);
+
+        f->path = wanted->path;
+        if (list[i].number != number
+            && omk_conf_file(p, path, &f->data, &f->len, NULL) == OMK_OK
+            && !memcmp(omk_file_sum(p, f), wanted->data, OMK_SHA1_HEX)) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+int omk_generation_mend(apr_pool_t *p, const struct omk_node *n,
+                        unsigned number, struct omk_files *there,
+                        struct omk_err *err)
+{
+    struct omk_files *manifest, *lost = omk_files_new(p);
+    int rc = omk_generation_manifest(p, n, number, &manifest, err);
+
+    for (size_t i = 0; rc == OMK_OK && i < manifest->count; i++) {
+        const struct omk_file *wanted = &manifest->list[i], *good;
+        struct omk_file *f = omk_files_find(there, wanted->path);
+        const char *path = apr_pstrcat(p, omk_generation_dir(p, n, number),
+                                       "/", wanted->path, NULL);
+
+        if (f && !memcmp(omk_file_sum(p, f), wanted->data, OMK_SHA1_HEX)) {
+            continue;
+        }
+        good = intact(p, n, number, wanted);
+        if (!good) {
+            return omk_fail(err, OMK_EDAMAGED, path,
+                            "%s by hand, and no other generation has it as it "
+                            "was; omakase apply writes the current one anew",
+                            f ? "changed" : "removed");
+        }
+        /* A new file in its place: others may share the one that was changed. */
+        rc = omk_file_write(path, good->data, good->len, 0600, err);
+        if (f) {
+            *f = *good;
+        }
+        else {
+            omk_files_add(lost, good->path, good->data, good->len);
+        }
+    }
+    for (size_t i = 0; i < lost->count; i++) {
+        omk_files_add(there, lost->list[i].path, lost->list[i].data,
+                      lost->list[i].len);
+    }
+    omk_files_sort(there);
     return rc;
 }

@@ -50,14 +50,21 @@ int omk_generation_next(apr_pool_t *p, const struct omk_node *n, unsigned *out,
                         struct omk_err *err);
 
 /* Writes the files and their manifest into generations/N, which is emptied
- * first when it is there. Not yet on the disk. */
+ * first when it is there. Not yet on the disk. A file that lies with the same
+ * bytes in generation `from` (`before`, of omk_generation_read just now; NULL
+ * for none) becomes a link to that one and is marked so: a thousand customers
+ * of whom one changed are a few files to write. So generations share files,
+ * and a hand edit in one is an edit in those that share it:
+ * omk_generation_mend undoes it. */
 int omk_generation_write(apr_pool_t *p, const struct omk_node *n,
-                         unsigned number, const struct omk_files *files,
+                         unsigned number, struct omk_files *files,
+                         unsigned from, const struct omk_files *before,
                          struct omk_err *err);
 
-/* Everything to the disk, then the mark. */
+/* Everything to the disk, then the mark; files as they were written. */
 int omk_generation_complete(apr_pool_t *p, const struct omk_node *n,
-                            unsigned number, struct omk_err *err);
+                            unsigned number, const struct omk_files *files,
+                            struct omk_err *err);
 
 /* current -> generations/N, on the disk. */
 int omk_generation_flip(apr_pool_t *p, const struct omk_node *n,
@@ -74,6 +81,13 @@ int omk_generation_prune(apr_pool_t *p, const struct omk_node *n,
 int omk_generation_manifest(apr_pool_t *p, const struct omk_node *n,
                             unsigned number, struct omk_files **out,
                             struct omk_err *err);
+
+/* Writes what differs from the manifest anew, from another generation that has
+ * it, on the disk and in `there` (of omk_generation_read). OMK_EDAMAGED, with
+ * words, where none has it. What is not in the manifest stays. */
+int omk_generation_mend(apr_pool_t *p, const struct omk_node *n,
+                        unsigned number, struct omk_files *there,
+                        struct omk_err *err);
 
 /* Every file that lies there, sorted, without manifest and mark. */
 int omk_generation_read(apr_pool_t *p, const struct omk_node *n,

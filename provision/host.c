@@ -48,6 +48,7 @@ static void open_databases(struct omk_host *h)
     if (rc) {
         omk_db_close(h->db);
         h->db = NULL;
+        h->state = NULL;
         h->no_databases = apr_pstrcat(h->p, err.where, ": ", err.text, NULL);
     }
 }
@@ -68,6 +69,19 @@ int omk_host_open(apr_pool_t *p, const struct omk_node *n,
     apr_pool_cleanup_register(p, h, close_db, apr_pool_cleanup_null);
     *out = h;
     return OMK_OK;
+}
+
+struct omk_host *omk_host_of(apr_pool_t *p, const struct omk_node *n,
+                             struct omk_accounts *accounts,
+                             struct omk_db_state *state)
+{
+    struct omk_host *h = apr_pcalloc(p, sizeof *h);
+
+    h->p = p;
+    h->n = n;
+    h->accounts = accounts;
+    h->state = state;
+    return h;
 }
 
 void omk_host_close(struct omk_host *h)
@@ -107,7 +121,7 @@ static void look_at_databases(struct omk_host *h, struct finding *f,
     struct omk_secret secret;
     const char *hash = NULL;
 
-    if (!h->db || !c->databases) {
+    if (!h->state || !c->databases) {
         return;
     }
     if (omk_secret_read(h->n, c->login, &secret, NULL) == OMK_OK) {
@@ -137,6 +151,11 @@ static void look_at(struct omk_host *h, struct omk_plan *plan,
     }
     if (omk_tree_check(h->n, e->login, &account, found, &f, &err)) {
         found(&f, apr_pstrcat(plan->p, "its tree cannot be looked at: ",
+                              err.where, ": ", err.text, NULL));
+    }
+    if (omk_quota_check(h->n, e->login, &account, e->customer->web_quota,
+                        found, &f, &err)) {
+        found(&f, apr_pstrcat(plan->p, "its quota cannot be looked at: ",
                               err.where, ": ", err.text, NULL));
     }
     look_at_databases(h, &f, e->customer);

@@ -7,7 +7,9 @@
 #include <apr_pools.h>
 #include <stdbool.h>
 
+struct omk_accounts;
 struct omk_customer_entry;
+struct omk_db_state;
 struct omk_err;
 struct omk_host;
 struct omk_node;
@@ -17,6 +19,12 @@ struct omk_plan;
 int omk_host_open(apr_pool_t *p, const struct omk_node *n,
                   struct omk_host **out, struct omk_err *err);
 void omk_host_close(struct omk_host *h);
+
+/* The same for looking only, of what was read already: users, and MariaDB's
+ * state (NULL: unknown). Nothing to close. */
+struct omk_host *omk_host_of(apr_pool_t *p, const struct omk_node *n,
+                             struct omk_accounts *accounts,
+                             struct omk_db_state *state);
 
 /* Why the databases cannot be looked at, or NULL when they can. */
 const char *omk_host_no_databases(const struct omk_host *h);

@@ -19,6 +19,9 @@ libprovision_la_SOURCES = \
 	provision/archive.c provision/archive.h \
 	provision/audit.c provision/audit.h \
 	provision/blame.c provision/blame.h \
+	provision/check.c provision/check.h provision/check_impl.h \
+	provision/check_files.c provision/check_ports.c \
+	provision/check_profile.c \
 	provision/daemon.c provision/daemon.h \
 	provision/daemon_httpd.c provision/daemon_mariadb.c \
 	provision/daemon_php.c \

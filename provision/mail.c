@@ -127,7 +127,7 @@ static int parse_address(apr_pool_t *p, struct slice s, const char **out,
                         "forward: '%s' is no address; expected name@example.jp",
                         omk_printable(s.at, s.len, shown));
     }
-    rc = omk_domain_parse(p, at + 1, s.len - local - 1, &domain, err);
+    rc = omk_mail_domain_parse(p, at + 1, s.len - local - 1, &domain, err);
     if (rc == OMK_OK) {
         *out = apr_psprintf(p, "%.*s@%s", (int)local, s.at, domain);
     }
@@ -504,31 +504,6 @@ int omk_mail_edit(apr_pool_t *p, const char *where, const struct omk_bytes *in,
 
 /* --- the file ------------------------------------------------------------- */
 
-static int check_file(int fd, const char *path, mode_t *mode,
-                      struct omk_err *err)
-{
-    struct stat st;
-
-    if (fstat(fd, &st) != 0) {
-        return omk_fail(err, OMK_EIO, path, "fstat: %s", strerror(errno));
-    }
-    if (!S_ISREG(st.st_mode)) {
-        return omk_fail(err, OMK_EDENIED, path, "not a regular file");
-    }
-    if (st.st_uid != 0 && st.st_uid != geteuid()) {
-        return omk_fail(err, OMK_EDENIED, path,
-                        "belongs to uid %lu; expected root's",
-                        (unsigned long)st.st_uid);
-    }
-    if (st.st_mode & (S_IWGRP | S_IWOTH)) {
-        return omk_fail(err, OMK_EDENIED, path,
-                        "others may write it (mode %03o); chmod go-w",
-                        (unsigned)st.st_mode & 0777);
-    }
-    *mode = st.st_mode & 07777;
-    return OMK_OK;
-}
-
 static apr_status_t free_data(void *data)
 {
     free(data);
@@ -551,7 +526,7 @@ static int read_file(apr_pool_t *p, const char *path, struct omk_bytes *out,
                               "a symbolic link; expected a regular file")
                    : omk_fail(err, OMK_EIO, path, "open: %s", strerror(errno));
     }
-    rc = check_file(fd, path, mode, err);
+    rc = omk_conf_check_file(fd, path, mode, err);
     if (rc == OMK_OK) {
         rc = omk_file_read_fd(fd, path, OMK_CONF_MAX, &data, &out->len, err);
     }

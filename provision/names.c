@@ -195,8 +195,8 @@ static int to_ascii(apr_pool_t *p, const char *text, size_t len,
     return OMK_OK;
 }
 
-int omk_domain_parse(apr_pool_t *p, const char *text, size_t len,
-                     const char **out, struct omk_err *err)
+int omk_mail_domain_parse(apr_pool_t *p, const char *text, size_t len,
+                          const char **out, struct omk_err *err)
 {
     const char *ascii = NULL;
     int rc;
@@ -228,14 +228,26 @@ int omk_domain_parse(apr_pool_t *p, const char *text, size_t len,
         return not_a_domain(text, len, "expected a name such as example.jp",
                             err);
     }
-    if (strncmp(ascii, "www.", 4) == 0) {
+    *out = ascii;
+    return OMK_OK;
+}
+
+int omk_domain_parse(apr_pool_t *p, const char *text, size_t len,
+                     const char **out, struct omk_err *err)
+{
+    const char *ascii = "";
+    int rc = omk_mail_domain_parse(p, text, len, &ascii, err);
+
+    if (rc == OMK_OK && strncmp(ascii, "www.", 4) == 0) {
         return not_a_domain(text, len,
                             "give it without www., which is served "
                             "as well",
                             err);
     }
-    *out = ascii;
-    return OMK_OK;
+    if (rc == OMK_OK) {
+        *out = ascii;
+    }
+    return rc;
 }
 
 /* --- databases ----------------------------------------------------------- */

@@ -28,6 +28,10 @@ int omk_login_check(const char *login, size_t len, struct omk_err *err);
 int omk_domain_parse(apr_pool_t *p, const char *text, size_t len,
                      const char **out, struct omk_err *err);
 
+/* The same, with www. allowed: a foreign address may have it. */
+int omk_mail_domain_parse(apr_pool_t *p, const char *text, size_t len,
+                          const char **out, struct omk_err *err);
+
 /* The database user of a login: without its `-`. login must have passed
  * omk_login_check. */
 void omk_db_user(const char *login, char out[OMK_DB_NAME_MAX + 1]);

@@ -492,7 +492,7 @@ int omk_node_load(apr_pool_t *p, const char *root, const struct omk_node **out,
         return rc;
     }
     path = under(p, root, "/etc/omakase/omakase.conf");
-    rc = omk_conf_file(p, path, &text, &len, err);
+    rc = omk_conf_own_file(p, path, &text, &len, err);
     if (rc && rc != OMK_ENOENT) {
         return rc;
     }

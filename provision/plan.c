@@ -78,12 +78,16 @@ static const char *text_of(const struct omk_files *files, const char *path)
     return f ? f->data : "";
 }
 
-static bool has_sum(const struct omk_file *f, const struct omk_file *sum)
+static bool has_sum(const struct omk_plan *plan, struct omk_file *f,
+                    const struct omk_file *sum)
 {
-    char hex[OMK_SHA1_HEX + 1];
+    struct omk_file *there =
+        f->sum ? NULL : omk_files_find(plan->there, f->path);
 
-    omk_sha1_hex(f->data, f->len, hex);
-    return !memcmp(hex, sum->data, OMK_SHA1_HEX);
+    if (there != f && omk_file_same(f, there)) {
+        f->sum = omk_file_sum(plan->p, there); /* which is asked for anyway */
+    }
+    return !memcmp(omk_file_sum(plan->p, f), sum->data, OMK_SHA1_HEX);
 }
 
 static const char *after(const char *path, const char *prefix)
@@ -165,10 +169,10 @@ static bool compare_declared(struct omk_plan *plan,
     bool differs = false, source = false;
 
     for (size_t i = 0; i < files->count; i++) {
-        const struct omk_file *f = &files->list[i];
+        struct omk_file *f = &files->list[i];
         const struct omk_file *sum = omk_files_find(plan->manifest, f->path);
 
-        if (sum && has_sum(f, sum)) {
+        if (sum && has_sum(plan, f, sum)) {
             continue;
         }
         differs = true;
@@ -210,9 +214,9 @@ static bool compare_there(struct omk_plan *plan, bool tell)
 
     for (size_t i = 0; i < plan->manifest->count; i++) {
         const struct omk_file *sum = &plan->manifest->list[i];
-        const struct omk_file *f = omk_files_find(plan->there, sum->path);
+        struct omk_file *f = omk_files_find(plan->there, sum->path);
 
-        if (f && has_sum(f, sum)) {
+        if (f && has_sum(plan, f, sum)) {
             continue;
         }
         differs = true;
@@ -240,15 +244,48 @@ static bool compare_there(struct omk_plan *plan, bool tell)
     return differs;
 }
 
+static bool is_as_rendered(const struct omk_plan *plan)
+{
+    for (size_t i = 0; plan->rendered && i < plan->customers->count; i++) {
+        if (plan->rendered_of[i] != plan->customers->entries[i].customer) {
+            return false;
+        }
+    }
+    return plan->rendered != NULL;
+}
+
+int omk_plan_render(struct omk_plan *plan, const char *dir,
+                    struct omk_files **out, struct omk_err *err)
+{
+    const struct omk_customers *all = plan->customers;
+    int rc;
+
+    if (is_as_rendered(plan)) {
+        return omk_render_elsewhere(plan->p, &plan->model, plan->rendered, dir,
+                                    out, err);
+    }
+    rc = omk_render(plan->p, &plan->model, dir, out, err);
+    if (rc) {
+        return rc;
+    }
+    plan->rendered = *out;
+    plan->rendered_of =
+        apr_pcalloc(plan->p, (all->count + 1) * sizeof *plan->rendered_of);
+    for (size_t i = 0; i < all->count; i++) {
+        plan->rendered_of[i] = all->entries[i].customer;
+    }
+    return OMK_OK;
+}
+
 static int compare(struct omk_plan *plan, bool tell, bool *out,
                    struct omk_err *err)
 {
     struct omk_files *files;
     bool declared, there;
     /* As if in current's place: the same directory in the entries. */
-    int rc = omk_render(plan->p, &plan->model,
-                        omk_generation_dir(plan->p, plan->node, plan->current),
-                        &files, err);
+    int rc = omk_plan_render(
+        plan, omk_generation_dir(plan->p, plan->node, plan->current), &files,
+        err);
 
     if (rc) {
         return rc;
@@ -299,7 +336,6 @@ static int load_current(struct omk_plan *plan, struct omk_err *err)
 {
     apr_pool_t *p = plan->p;
     const struct omk_node *n = plan->node;
-    const char *dir;
     int rc = omk_generation_current(n, &plan->current, err);
 
     plan->manifest = omk_files_new(p);
@@ -308,17 +344,20 @@ static int load_current(struct omk_plan *plan, struct omk_err *err)
         plan->applied = apr_pcalloc(p, sizeof *plan->applied);
         return rc;
     }
-    dir = omk_generation_dir(p, n, plan->current);
     /* Without its manifest everything there is a stranger's. */
     rc = omk_generation_manifest(p, n, plan->current, &plan->manifest, err);
     if (rc && rc != OMK_ENOENT && rc != OMK_EDAMAGED) {
         return rc;
     }
     rc = omk_generation_read(p, n, plan->current, &plan->there, err);
-    return rc ? rc
-              : omk_customers_load(
-                  p, n, apr_pstrcat(p, dir, "/source/customers.d", NULL),
-                  &plan->applied, err);
+    if (rc == OMK_OK) {
+        plan->applied = omk_customers_of(
+            p, n, plan->there, "source/customers.d/",
+            apr_pstrcat(p, omk_generation_dir(p, n, plan->current),
+                        "/source/customers.d", NULL),
+            plan->customers);
+    }
+    return rc;
 }
 
 int omk_plan_make(apr_pool_t *p, const struct omk_node *n,
@@ -330,9 +369,9 @@ int omk_plan_make(apr_pool_t *p, const struct omk_node *n,
     plan->p = p;
     plan->node = n;
     plan->changes = apr_array_make(p, 16, sizeof(struct omk_change));
-    rc = load_current(plan, err);
+    rc = omk_customers_load(p, n, n->customers_dir, &plan->customers, err);
     if (rc == OMK_OK) {
-        rc = omk_customers_load(p, n, n->customers_dir, &plan->customers, err);
+        rc = load_current(plan, err);
     }
     if (rc == OMK_OK) {
         plan->model.node = n;

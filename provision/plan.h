@@ -37,6 +37,8 @@ struct omk_plan {
     struct omk_model model;
     struct omk_files *manifest;  /* of current */
     struct omk_files *there;     /* what lies in current */
+    struct omk_files *rendered;  /* last, of these customers */
+    const struct omk_customer **rendered_of;
     apr_array_header_t *changes; /* struct omk_change */
     size_t held;                 /* customers that are wrong */
     bool new_generation;         /* files differ */
@@ -53,6 +55,11 @@ void omk_plan_hold(struct omk_plan *plan, struct omk_customer_entry *e,
 /* Whether the generation of the customers as they are now differs from what
  * lies in current. */
 int omk_plan_differs(struct omk_plan *plan, bool *out, struct omk_err *err);
+
+/* The files of a generation of the customers as they are now in dir; what was
+ * rendered of the same before is not rendered again. */
+int omk_plan_render(struct omk_plan *plan, const char *dir,
+                    struct omk_files **out, struct omk_err *err);
 
 /* Adds a change. Strings are kept. */
 void omk_plan_add(struct omk_plan *plan, enum omk_change_kind kind,

@@ -41,11 +41,17 @@ static bool kept(int fd, unsigned type)
            && (s.qs_flags & both) == both;
 }
 
+/* The unit of a limit. */
+static uint64_t blocks(uint64_t bytes)
+{
+    return bytes / 1024 + (bytes % 1024 != 0);
+}
+
 static int limit(int fd, unsigned type, unsigned id, uint64_t bytes,
                  struct omk_err *err)
 {
     /* in blocks of 1,024; 0 is without limit */
-    struct if_dqblk q = {.dqb_bhardlimit = bytes / 1024 + (bytes % 1024 != 0),
+    struct if_dqblk q = {.dqb_bhardlimit = blocks(bytes),
                          .dqb_valid = QIF_BLIMITS};
 
     return quota_call(fd, Q_SETQUOTA, type, id, &q) == 0
@@ -259,6 +265,95 @@ static int set(enum omk_quota_driver driver, int web,
     return OMK_EINVAL;
 }
 
+/* The hard limit in bytes; 0 is without. */
+static int limit_of(int fd, unsigned type, unsigned id, uint64_t *bytes,
+                    struct omk_err *err)
+{
+    struct if_dqblk q = {0};
+
+    if (quota_call(fd, Q_GETQUOTA, type, id, &q) != 0 && errno != ENOENT
+        && errno != ESRCH) { /* these: it has never had a limit or a block */
+        return omk_fail(err, OMK_EIO, "", "quota of %s %u: %s",
+                        type == USRQUOTA ? "uid" : "project", id,
+                        strerror(errno));
+    }
+    *bytes = q.dqb_bhardlimit * 1024;
+    return OMK_OK;
+}
+
+struct report {
+    void (*to)(void *ctx, const char *what);
+    void *ctx;
+};
+
+static void say_limit(const struct report *r, uint64_t is, uint64_t must)
+{
+    char line[128];
+
+    if (is == must) {
+        return;
+    }
+    (void)snprintf(line, sizeof line,
+                   "quota of web/: %llu bytes are set, expected %llu (0: no "
+                   "limit)",
+                   (unsigned long long)is, (unsigned long long)must);
+    r->to(r->ctx, line);
+}
+
+static int look_at_btrfs(int web, uint64_t bytes, const struct report *r,
+                         struct omk_err *err)
+{
+    uint64_t is = 0;
+    int rc;
+
+    if (!omk_btrfs_is_subvolume(web)) {
+        r->to(r->ctx, "quota of web/: it is a plain directory, expected a "
+                      "btrfs subvolume");
+        return OMK_OK;
+    }
+    rc = omk_btrfs_limit_of(web, &is, err);
+    if (rc == OMK_OK) {
+        say_limit(r, is, bytes);
+    }
+    return rc;
+}
+
+static int look(enum omk_quota_driver driver, int web,
+                const struct omk_account *a, uint64_t bytes,
+                const struct report *r, struct omk_err *err)
+{
+    struct omk_err why = {0};
+    struct fsxattr x;
+    uint64_t is = 0;
+    int rc = OMK_OK;
+
+    switch (driver) {
+    case OMK_QUOTA_NONE:
+        return OMK_OK;
+    case OMK_QUOTA_USER:
+        rc = limit_of(web, USRQUOTA, a->uid, &is, err);
+        break;
+    case OMK_QUOTA_PROJECT:
+        rc = limit_of(web, PRJQUOTA, a->uid, &is, err);
+        if (rc == OMK_OK && ioctl(web, FS_IOC_FSGETXATTR, &x) == 0
+            && x.fsx_projid != a->uid) {
+            r->to(r->ctx, "quota of web/: it is not the customer's project");
+        }
+        break;
+    case OMK_QUOTA_BTRFS:
+        return look_at_btrfs(web, bytes, r, err);
+    case OMK_QUOTA_OWN_FS:
+        if (check_size(web, bytes, &why)) {
+            r->to(r->ctx, why.text);
+        }
+        return OMK_OK;
+    }
+    if (rc == OMK_OK) {
+        say_limit(r, is, blocks(bytes) * 1024);
+    }
+    return rc;
+}
+
 /* Puts the tree's path before what a descriptor could not name. */
 static int in_tree(int rc, const struct omk_node *n, const char *login,
                    struct omk_err *err)
@@ -283,6 +378,23 @@ int omk_quota_set(const struct omk_node *n, const char *login,
         return rc;
     }
     rc = set(driver_of(n, top, web), web, a, bytes, err);
+    close(web);
+    close(top);
+    return in_tree(rc, n, login, err);
+}
+
+int omk_quota_check(const struct omk_node *n, const char *login,
+                    const struct omk_account *a, uint64_t bytes,
+                    void (*found)(void *ctx, const char *what), void *ctx,
+                    struct omk_err *err)
+{
+    const struct report r = {found, ctx};
+    int top, web, rc = omk_tree_open(n, login, "web", &top, &web, err);
+
+    if (rc) { /* what is no tree, omk_tree_check names */
+        return rc == OMK_ENOENT || rc == OMK_EDENIED ? OMK_OK : rc;
+    }
+    rc = look(driver_of(n, top, web), web, a, bytes, &r, err);
     close(web);
     close(top);
     return in_tree(rc, n, login, err);

@@ -44,6 +44,14 @@ int omk_quota_set(const struct omk_node *n, const char *login,
                   const struct omk_account *a, uint64_t bytes,
                   struct omk_err *err);
 
+/* Calls found with a line for each thing that omk_quota_set would change, or
+ * refuse. Changes nothing; a few system calls. Where there is no web/, or
+ * nothing keeps a quota, nothing is found. OMK_EIO. */
+int omk_quota_check(const struct omk_node *n, const char *login,
+                    const struct omk_account *a, uint64_t bytes,
+                    void (*found)(void *ctx, const char *what), void *ctx,
+                    struct omk_err *err);
+
 /* What the kernel counts against the quota. OMK_ENOENT: nothing counts.
  * Others as of omk_tree_open. */
 int omk_quota_used(const struct omk_node *n, const char *login,

@@ -124,10 +124,9 @@ static int fingerprint(struct omk_files *f, const struct omk_model *m,
     return OMK_OK;
 }
 
-int omk_render(apr_pool_t *p, const struct omk_model *m, const char *dir,
-               struct omk_files **out, struct omk_err *err)
+static int render_files(struct omk_files *f, const struct omk_model *m,
+                        struct omk_err *err)
 {
-    struct omk_files *f = omk_files_new(p);
     const char *sums = "";
     int rc = OMK_OK;
 
@@ -140,22 +139,84 @@ int omk_render(apr_pool_t *p, const struct omk_model *m, const char *dir,
     }
     for (const struct omk_renderer *const *r = omk_renderers; *r; r++) {
         char sum[OMK_SHA1_HEX + 1];
-        const char *entry;
 
         rc = fingerprint(f, m, *r, sum, err);
-        if (rc == OMK_OK) {
-            rc = (*r)->entry_text(p, m, dir, sum, &entry, err);
-        }
         if (rc) {
             return rc;
         }
-        omk_files_add_text(f, (*r)->entry, entry);
-        sums = apr_pstrcat(p, sums, (*r)->daemon, " ", sum, "\n", NULL);
+        sums = apr_pstrcat(f->p, sums, (*r)->daemon, " ", sum, "\n", NULL);
     }
     omk_files_add_text(f, "fingerprints", sums);
-    omk_files_sort(f);
-    *out = f;
     return OMK_OK;
+}
+
+static int add_entries(struct omk_files *f, const struct omk_model *m,
+                       const struct omk_files *rendered, const char *dir,
+                       struct omk_err *err)
+{
+    struct omk_file fingerprints = *omk_files_find(rendered, "fingerprints");
+    const struct omk_files sums = {.list = &fingerprints, .count = 1};
+
+    for (const struct omk_renderer *const *r = omk_renderers; *r; r++) {
+        const char *sum = omk_fingerprint_of(f->p, &sums, (*r)->daemon);
+        const char *text;
+        int rc = (*r)->entry_text(f->p, m, dir, sum, &text, err);
+
+        if (rc) {
+            return rc;
+        }
+        omk_files_add_text(f, (*r)->entry, text);
+    }
+    omk_files_sort(f);
+    return OMK_OK;
+}
+
+int omk_render(apr_pool_t *p, const struct omk_model *m, const char *dir,
+               struct omk_files **out, struct omk_err *err)
+{
+    struct omk_files *f = omk_files_new(p);
+    int rc = render_files(f, m, err);
+
+    if (rc == OMK_OK) {
+        omk_files_sort(f);
+        rc = add_entries(f, m, f, dir, err);
+    }
+    if (rc == OMK_OK) {
+        *out = f;
+    }
+    return rc;
+}
+
+static bool is_entry(const char *path)
+{
+    for (const struct omk_renderer *const *r = omk_renderers; *r; r++) {
+        if (!strcmp((*r)->entry, path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int omk_render_elsewhere(apr_pool_t *p, const struct omk_model *m,
+                         const struct omk_files *rendered, const char *dir,
+                         struct omk_files **out, struct omk_err *err)
+{
+    struct omk_files *f = omk_files_new(p);
+    int rc;
+
+    for (size_t i = 0; i < rendered->count; i++) {
+        const struct omk_file *r = &rendered->list[i];
+
+        if (!is_entry(r->path)) {
+            omk_files_add(f, r->path, r->data, r->len);
+            f->list[f->count - 1].sum = r->sum;
+        }
+    }
+    rc = add_entries(f, m, rendered, dir, err);
+    if (rc == OMK_OK) {
+        *out = f;
+    }
+    return rc;
 }
 
 const char *omk_fingerprint_of(apr_pool_t *p, const struct omk_files *files,

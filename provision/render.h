@@ -50,6 +50,12 @@ int omk_model_inputs(apr_pool_t *p, const struct omk_node *n,
 int omk_render(apr_pool_t *p, const struct omk_model *m, const char *dir,
                struct omk_files **out, struct omk_err *err);
 
+/* What omk_render of the same model would give for another directory, made of
+ * what it gave for one. */
+int omk_render_elsewhere(apr_pool_t *p, const struct omk_model *m,
+                         const struct omk_files *rendered, const char *dir,
+                         struct omk_files **out, struct omk_err *err);
+
 /* A daemon's line in the fingerprints of such files, or "". */
 const char *omk_fingerprint_of(apr_pool_t *p, const struct omk_files *files,
                                const char *daemon);

@@ -203,11 +203,10 @@ bool omk_is_alive(pid_t pid)
            && strncmp(state, ") X", 3) != 0;
 }
 
-bool omk_end(pid_t pid, unsigned timeout_s)
+bool omk_await_end(pid_t pid, unsigned timeout_s)
 {
     long long until = omk_now_ms() + timeout_s * 1000LL;
 
-    (void)kill(pid, SIGTERM);
     while (omk_is_alive(pid)) {
         if (!omk_wait_a_little(until)) {
             (void)kill(-pid, SIGKILL);
@@ -219,4 +218,10 @@ bool omk_end(pid_t pid, unsigned timeout_s)
         }
     }
     return true;
+}
+
+bool omk_end(pid_t pid, unsigned timeout_s)
+{
+    (void)kill(pid, SIGTERM);
+    return omk_await_end(pid, timeout_s);
 }

@@ -25,6 +25,9 @@ int omk_start(const char *const argv[], const char *log, bool ours, pid_t *pid,
  * went by itself. Of a child of ours or any other process. */
 bool omk_end(pid_t pid, unsigned timeout_s);
 
+/* The same of one that was told to end already. */
+bool omk_await_end(pid_t pid, unsigned timeout_s);
+
 /* Whether the process is there and no zombie. */
 bool omk_is_alive(pid_t pid);
 

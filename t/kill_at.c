@@ -77,6 +77,13 @@ int mkdirat(int d, const char *a, mode_t m)
     return next(d, a, m);
 }
 
+int linkat(int d, const char *a, int e, const char *b, int flags)
+{
+    NEXT(int, "linkat", int, const char *, int, const char *, int);
+    step();
+    return next(d, a, e, b, flags);
+}
+
 int fsync(int fd)
 {
     NEXT(int, "fsync", int);

@@ -1,15 +1,18 @@
 # Measured by `make bench`; each prints lines of name, value, target and unit,
 # with tabs between. BENCH="NAME..." runs some of them, RUNS=N takes N pairs.
 BENCHMARKS =
+BENCH_BUILT =
 if BUILD_COUNTER
 BENCHMARKS += t/bench/counter_hit t/bench/counter_million t/bench/counter_cgi \
 	t/bench/count_cgi t/bench/counter_memory
 check_LTLIBRARIES += t/bench/mod_constant.la
 check_PROGRAMS += t/bench/prefill t/bench/spawn
-BENCH_BUILT = t/bench/mod_constant.la t/bench/prefill t/bench/spawn
+BENCH_BUILT += t/bench/mod_constant.la t/bench/prefill t/bench/spawn
 endif
 if BUILD_PROVISION
 BENCHMARKS += t/bench/provision
+check_PROGRAMS += t/bench/host
+BENCH_BUILT += t/bench/host
 endif
 if BUILD_INDEX_ORDER
 BENCHMARKS += t/bench/index_order
@@ -25,6 +28,11 @@ t_bench_prefill_LDADD = libcounter.la libomakase.la $(SODIUM_LIBS)
 
 t_bench_spawn_SOURCES = t/bench/spawn.c
 t_bench_spawn_LDADD = libomakase.la
+
+t_bench_host_SOURCES = t/bench/host.c
+t_bench_host_CFLAGS = $(AM_CFLAGS) $(PROVISION_CFLAGS)
+t_bench_host_CPPFLAGS = $(PROVISION_CPPFLAGS)
+t_bench_host_LDADD = libprovision.la libomakase.la $(PROVISION_LIBS)
 
 bench: all $(BENCH_BUILT)
 	@PERL5LIB=$(abs_top_srcdir)/t/lib BENCH='$(BENCH)' RUNS='$(RUNS)' \

@@ -18,8 +18,33 @@ sub ok_run {
     return;
 }
 
+# The password that a sheet tells.
+sub on_the_sheet {
+    my ($sheet) = @_;
+    my @found = $sheet =~ /^\s*(?:Password|パスワード)\s*:?\s+([!-~]+)$/mg;
+    return @found == 1 ? $found[0] : "@found";
+}
+
+# The customer's first database as its user, over TCP.
+sub mysql {
+    my ($login, $secret) = @_;
+    local $ENV{MYSQL_PWD} = $secret;
+    return qx(mariadb --no-defaults -h 127.0.0.1 -P $n->{mysql_port} -u $login -NBe "show databases like '${login}01'" 2>&1);
+}
+
+# What a command prints as the customer's user.
+sub as {
+    my ($login, $command) = @_;
+    my ($uid, $gid) = (getpwnam $login)[2, 3];
+    return qx(setpriv --reuid $uid --regid $gid --clear-groups sh -c '$command' 2>/dev/null);
+}
+
 # --- from nothing to a page -----------------------------------------------------
 ok_run('customer add', 'customer', 'add', $a, '--domain', 'one.localhost');
+like($err, qr/wrote \S+\/$a\.conf; omakase apply/, 'the file is told');
+my $first = on_the_sheet($out);
+like($out, qr/one\.localhost/, 'P82: the settings sheet comes with it');
+like($first, qr/\A[a-zA-Z2-9]{16}\z/, 'with a first password');
 ($code, $out) = $n->omakase('plan', '--exit-code');
 is($code, 2, 'plan --exit-code: 2 for changes');
 like($out, qr/^\+ $a +new customer: one\.localhost$/m, 'plan tells the new customer');
@@ -167,6 +192,17 @@ for my $kind (sort keys %drift) {
     }
 }
 
+# --- generations share what did not change: a hand edit of one is one of others -----------
+system "echo 'Header set X-Own edited' >>$current/httpd/$b.conf";
+($code, $out, $err) = $n->omakase('rollback');
+is($code, 1, 'rollback to a generation that shares a hand edit: refused');
+like($err, qr{httpd/$b\.conf: changed by hand}, 'with the file');
+ok_run('apply', 'apply');
+ok_run('and now rollback', 'rollback');
+unlike($n->slurp("var/lib/omakase/current/httpd/$b.conf"), qr{edited}, 'has the file as it was');
+is(($n->omakase('status'))[0], 0, 'all is as applied') or diag(($n->omakase('status'))[1]);
+ok_run('apply', 'apply');
+
 # --- links in the tree gain nothing -------------------------------------------------------
 SKIP: {
     skip 'as root only', 3 if $>;
@@ -184,15 +220,48 @@ SKIP: {
 # --- passwords ---------------------------------------------------------------------------
 ($code, $out, $err) = $n->omakase('passwd', $a);
 is($code, 0, 'passwd without one on stdin makes one');
-my $password = $out =~ s/\n\z//r;
-like($password, qr/\A[a-zA-Z2-9]{16}\z/, 'and prints it, once');
+my $password = on_the_sheet($out);
+like($password, qr/\A[a-zA-Z2-9]{16}\z/, 'and prints the settings sheet with it, once');
+isnt($password, $first, 'it is another than the first');
+unlike(($n->omakase('sheet', $a))[1], qr/\Q$password\E/, 'a later sheet is without it');
+is(($n->omakase('--json', 'passwd', $a))[0], 64, 'none is made with --json');
+like(($n->omakase('passwd', '--format', 'html', '--lang', 'en', $b))[1], qr/<html.*\b[a-zA-Z2-9]{16}\b/s, 'the sheet as HTML');
+for (['--lang', 'xx'], ['--format', 'pdf']) {
+    my $before = $n->slurp("var/lib/omakase/secrets/$a");
+    isnt(($n->omakase('passwd', @$_, $a))[0], 0, "passwd @$_ fails");
+    is($n->slurp("var/lib/omakase/secrets/$a"), $before, 'and sets nothing');
+}
+my $new = $n->login;
+($code, $out, $err) = $n->omakase('--json', 'customer', 'add', $new, '--domain', 'new.localhost');
+is($code, 0, 'customer add --json');
+ok(!-e $n->root . "/var/lib/omakase/secrets/$new", 'makes no password');
+($code, $out, $err) = $n->omakase('--dry-run', 'customer', 'add', "x$new", '--domain', 'x.localhost');
+is($code, 0, 'customer add --dry-run');
+like($out, qr/would write/, 'writes nothing');
+is(join(' ', grep {-e} map { $n->root . $_ } "/var/lib/omakase/secrets/x$new", "/etc/omakase/customers.d/x$new.conf"), '', 'nor makes anything');
+unlink $n->root . "/etc/omakase/customers.d/$new.conf";
 my $secret = $n->slurp("var/lib/omakase/secrets/$a");
 like($secret, qr/\Acrypt \$y\$\S+\nmysql \*[0-9A-F]{40}\n\z/, 'kept as hashes');
 is((stat $n->root . "/var/lib/omakase/secrets/$a")[2] & 07777, 0600, 'for root alone');
+my ($hash) = $secret =~ /^crypt (\S+)$/m;
+is(crypt($password, $hash), $hash, 'P59: it is the one of FTP');
+SKIP: {
+    skip 'no MariaDB here', 2 if !-S $n->root . '/run/omakase/mysql/mysqld.sock';
+    is(mysql($a, $password), "${a}01\n", 'P59: and by the same step the one of MySQL');
+    unlike(mysql($a, $first), qr/01/, 'P59: the one before is neither\'s any more');
+}
+SKIP: {
+    skip 'as root only', 2 if $> || !-d $n->root . '/var/lib/omakase/mysql';
+    my $state = $n->root . '/var/lib/omakase';
+    symlink "$state/mysql", $n->root . "/srv/omakase/$a/web/db";
+    is(as($a, "ls $state/mysql $state/generations $state/secrets"), '', "P20, P65: the customer's user lists no database files");
+    is(as($a, "ls $n->{root}/srv/omakase/$a/web/db/ && cat $state/mysql/ibdata1"), '', 'P20, P65: nor by a link');
+    unlink $n->root . "/srv/omakase/$a/web/db";
+}
 my $everything = join '', map { my @r = $n->omakase('--json', @$_); "$r[1]$r[2]" }
     ['plan'], ['status'], ['apply'], ['generations'], ['customer', 'show', $a], ['customer', 'list'];
 unlike($everything, qr/\Q$password\E|\$y\$|\*[0-9A-F]{40}/, 'no secret in --json');
-is(system("grep -rqF '$password' " . $n->root), 256, 'and in no file of the node');
+is(system("grep -rqF -e '$password' -e '$first' " . $n->root), 256, 'and in no file of the node');
 
 # --- suspended; no longer declared ----------------------------------------------------------
 $n->customers_d("$c.conf", "domain \"three.localhost\" {}\nsuspended = true\n");

@@ -234,7 +234,9 @@ static void a_uid_is_never_given_twice(void **state)
     assert_int_equal(omk_account_remove(load(), "bob", &err), OMK_OK);
     assert_int_equal(omk_account_create(load(), "carol", &got, &err), OMK_OK);
     assert_int_equal(got.uid, 20007);
+    assert_int_equal(omk_accounts_left(load()), 20020 - 20007);
     node.uid_max = 20007;
+    assert_int_equal(omk_accounts_left(load()), 0);
     assert_int_equal(omk_account_create(load(), "dave", &got, &err),
                      OMK_ERANGE);
     assert_non_null(strstr(err.text, "raise users { uid_max }"));

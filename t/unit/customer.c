@@ -1,5 +1,6 @@
 #include "cmocka_first.h"
 #include "customer.h"
+#include "files.h"
 #include "node.h"
 
 #include <apr_general.h>
@@ -180,6 +181,83 @@ static void a_wrong_mail_file_is_the_customers_error(void **state)
     assert_non_null(strstr(e->err.where, "/aaa.mail:1"));
 }
 
+/* What root is told to do must not be another's to write. */
+static void a_file_of_anothers_is_refused(void **state)
+{
+    static const struct {
+        const char *label, *make, *says;
+    } cases[] = {
+        {"a link", "mv aaa.conf x; ln -s x aaa.conf", "symbolic link"},
+        {"a broken link", "rm aaa.conf; ln -s no aaa.conf", "symbolic link"},
+        {"a directory", "rm aaa.conf; mkdir aaa.conf", "not a regular file"},
+        {"a fifo", "rm aaa.conf; mkfifo aaa.conf", "not a regular file"},
+        {"the group's", "chmod 0660 aaa.conf", "mode 660"},
+        {"everybody's", "chmod 0646 aaa.conf", "mode 646"},
+        {"mailboxes by link", "ln -s aaa.conf aaa.mail", "symbolic link"},
+        {"everybody's mailboxes", "touch aaa.mail; chmod 666 aaa.mail",
+         "mode 666"},
+        {"an include by link", "ln -s /etc/passwd aaa.httpd.conf",
+         "symbolic link"},
+        {"everybody's include",
+         "touch aaa.httpd.conf; chmod 622 aaa.httpd.conf", "mode 622"},
+        {"another's", "chown 33 aaa.conf", "belongs to uid 33"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct omk_customer_entry *e;
+
+        if (geteuid() != 0 && !strncmp(cases[i].make, "chown", 5)) {
+            continue;
+        }
+        put("aaa.conf", "domain \"a.jp\" {}\n");
+        assert_int_equal(
+            system(apr_pstrcat(pool, "cd ", dir, " && chmod 600 aaa.conf && ",
+                               cases[i].make, NULL)),
+            0);
+        e = omk_customers_find(load(), "aaa");
+        if (!e || e->customer || e->err.code != OMK_EDENIED
+            || !strstr(e->err.text, cases[i].says)) {
+            fail_msg("%s: %s", cases[i].label, e ? e->err.text : "no entry");
+        }
+        assert_int_equal(system(apr_pstrcat(pool, "rm -r ", dir, "/*", NULL)),
+                         0);
+    }
+}
+
+/* As a plan reads what was applied. */
+static void who_has_the_same_files_is_shared(void **state)
+{
+    struct omk_files *f = omk_files_new(pool);
+    struct omk_customers *declared, *applied;
+
+    (void)state;
+    put("aaa.conf", "domain \"a.jp\" {}\n");
+    put("bbb.conf", "domain \"b.jp\" {}\n");
+    put("ccc.conf", "domain \"c.jp\" {}\n");
+    put("ccc.mail", "");
+    declared = load();
+    omk_files_add_text(f, "x/aaa.conf", "domain \"a.jp\" {}\n");
+    omk_files_add_text(f, "x/bbb.conf", "domain \"b.jp\" {}\n");
+    omk_files_add_text(f, "x/bbb.httpd.conf", "Header set X 1\n");
+    omk_files_add_text(f, "x/ccc.conf", "domain \"c.jp\" {}\n");
+    omk_files_add_text(f, "x/ddd.conf", "nonsense\n");
+    omk_files_add_text(f, "y/eee.conf", "domain \"e.jp\" {}\n");
+    omk_files_sort(f);
+    applied = omk_customers_of(pool, &node, f, "x/", "/there", declared);
+    assert_int_equal(applied->count, 4);
+    assert_ptr_equal(omk_customers_find(applied, "aaa")->customer,
+                     omk_customers_find(declared, "aaa")->customer);
+    /* an include more, a mailbox list less */
+    assert_string_equal(
+        omk_customers_find(applied, "bbb")->customer->include.data,
+        "Header set X 1\n");
+    assert_null(omk_customers_find(declared, "bbb")->customer->include.data);
+    assert_null(omk_customers_find(applied, "ccc")->customer->mail.data);
+    assert_string_equal(omk_customers_find(applied, "ddd")->err.where,
+                        "/there/ddd.conf:1");
+}
+
 static void what_one_has_no_other_gets(void **state)
 {
     struct omk_customers *all, *applied;
@@ -224,6 +302,8 @@ int main(void)
         cmocka_unit_test(errors_name_line_and_what_was_expected),
         DIR_CASE(one_bad_file_stops_nobody_else),
         DIR_CASE(a_wrong_mail_file_is_the_customers_error),
+        DIR_CASE(a_file_of_anothers_is_refused),
+        DIR_CASE(who_has_the_same_files_is_shared),
         DIR_CASE(what_one_has_no_other_gets),
         DIR_CASE(logins_that_a_dash_tells_apart_collide),
     };

@@ -6,6 +6,7 @@
 
 #include <apr_general.h>
 #include <apr_strings.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,9 +47,11 @@ static struct omk_files *files(const char *text)
 
 static void make_one(unsigned number)
 {
+    struct omk_files *f = files("b");
+
     assert_int_equal(
-        omk_generation_write(pool, &node, number, files("b"), NULL), OMK_OK);
-    assert_int_equal(omk_generation_complete(pool, &node, number, NULL),
+        omk_generation_write(pool, &node, number, f, 0, NULL, NULL), OMK_OK);
+    assert_int_equal(omk_generation_complete(pool, &node, number, f, NULL),
                      OMK_OK);
 }
 
@@ -71,6 +74,131 @@ static void written_and_read_back(void **state)
     assert_null(omk_files_find(there, "complete"));
 }
 
+static const char *path_of(unsigned number, const char *name)
+{
+    return apr_pstrcat(pool, omk_generation_dir(pool, &node, number), "/", name,
+                       NULL);
+}
+
+static struct stat stat_of(unsigned number, const char *name)
+{
+    struct stat st;
+
+    assert_int_equal(stat(path_of(number, name), &st), 0);
+    return st;
+}
+
+static void overwrite(unsigned number, const char *name, const char *text)
+{
+    FILE *f = fopen(path_of(number, name), "w");
+
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* So that what was written a moment ago counts as old. */
+static struct omk_files *read_later(unsigned number)
+{
+    struct omk_files *there;
+
+    assert_int_equal(omk_generation_read(pool, &node, number, &there, NULL),
+                     OMK_OK);
+    there->read_at += apr_time_from_sec(60);
+    return there;
+}
+
+static void make_after(unsigned number, struct omk_files *f, unsigned from,
+                       const struct omk_files *before)
+{
+    assert_int_equal(
+        omk_generation_write(pool, &node, number, f, from, before, NULL),
+        OMK_OK);
+    assert_int_equal(omk_generation_complete(pool, &node, number, f, NULL),
+                     OMK_OK);
+}
+
+static void what_is_the_same_is_taken_over(void **state)
+{
+    struct omk_files *manifest, *f = files("c");
+
+    (void)state;
+    make_one(1);
+    make_after(2, f, 1, read_later(1));
+    assert_int_equal(stat_of(2, "httpd/a.conf").st_ino,
+                     stat_of(1, "httpd/a.conf").st_ino);
+    assert_true(omk_files_find(f, "httpd/a.conf")->linked);
+    assert_int_not_equal(stat_of(2, "httpd/b.conf").st_ino,
+                         stat_of(1, "httpd/b.conf").st_ino);
+    assert_string_equal(omk_files_find(read_later(1), "httpd/b.conf")->data,
+                        "b");
+    assert_string_equal(omk_files_find(read_later(2), "httpd/b.conf")->data,
+                        "c");
+    assert_int_equal(omk_generation_manifest(pool, &node, 2, &manifest, NULL),
+                     OMK_OK);
+    assert_int_equal(manifest->count, 3);
+}
+
+static void a_hand_edit_is_not_taken_over(void **state)
+{
+    static const struct {
+        const char *label, *text;
+        mode_t mode;
+        bool late; /* after it was read */
+    } cases[] = {
+        {"other bytes", "x", 0600, false},
+        {"other bytes of the same length, after the reading", "y", 0600, true},
+        {"a mode", "a", 0644, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct omk_files *before;
+
+        print_message("# %s\n", cases[i].label);
+        make_one(1);
+        before = read_later(1);
+        if (cases[i].late) {
+            before->read_at = 0;
+        }
+        overwrite(1, "httpd/a.conf", cases[i].text);
+        assert_int_equal(chmod(path_of(1, "httpd/a.conf"), cases[i].mode), 0);
+        make_after(2, files("b"), 1, cases[i].late ? before : read_later(1));
+        assert_string_equal(omk_files_find(read_later(2), "httpd/a.conf")->data,
+                            "a");
+        assert_int_equal(stat_of(2, "httpd/a.conf").st_mode & 07777, 0600);
+        assert_int_not_equal(stat_of(2, "httpd/a.conf").st_ino,
+                             stat_of(1, "httpd/a.conf").st_ino);
+    }
+}
+
+static void what_is_not_as_written_is_mended(void **state)
+{
+    struct omk_files *there;
+    struct omk_err err = {0};
+
+    (void)state;
+    make_one(1);
+    make_after(2, files("b"), 1, read_later(1));
+    overwrite(2, "httpd/a.conf", "x"); /* of both */
+    there = read_later(1);
+    assert_string_equal(omk_files_find(there, "httpd/a.conf")->data, "x");
+    assert_int_equal(omk_generation_mend(pool, &node, 1, there, &err),
+                     OMK_EDAMAGED);
+    assert_string_equal(err.where, path_of(1, "httpd/a.conf"));
+    make_after(3, files("b"), 2, read_later(2));
+    assert_int_equal(unlink(path_of(1, "source/x/y/z")), 0);
+    there = read_later(1);
+    assert_int_equal(omk_generation_mend(pool, &node, 1, there, &err), OMK_OK);
+    assert_string_equal(omk_files_find(there, "httpd/a.conf")->data, "a");
+    assert_string_equal(omk_files_find(there, "source/x/y/z")->data, "");
+    assert_string_equal(omk_files_find(read_later(1), "httpd/a.conf")->data,
+                        "a");
+    assert_int_equal(stat_of(1, "source/x/y/z").st_size, 0);
+    assert_string_equal(omk_files_find(read_later(2), "httpd/a.conf")->data,
+                        "x");
+}
+
 static void what_has_no_mark_is_removed_by_the_next(void **state)
 {
     struct omk_generation *list;
@@ -79,7 +207,8 @@ static void what_has_no_mark_is_removed_by_the_next(void **state)
 
     (void)state;
     make_one(1);
-    assert_int_equal(omk_generation_write(pool, &node, 2, files("x"), NULL),
+    assert_int_equal(omk_generation_write(pool, &node, 2, files("x"), 0,
+                                          NULL, NULL),
                      OMK_OK);
     assert_int_equal(omk_generation_next(pool, &node, &next, NULL), OMK_OK);
     assert_int_equal(next, 3); /* a number is never used for two things */
@@ -153,6 +282,9 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, make_root, remove_root)
     const struct CMUnitTest tests[] = {
         CASE(written_and_read_back),
+        CASE(what_is_the_same_is_taken_over),
+        CASE(a_hand_edit_is_not_taken_over),
+        CASE(what_is_not_as_written_is_mended),
         CASE(what_has_no_mark_is_removed_by_the_next),
         CASE(current_leads_to_one_and_is_never_pruned),
         CASE(a_damaged_current_is_named),

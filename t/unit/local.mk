@@ -136,6 +136,13 @@ t_unit_generation_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
 t_unit_generation_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_generation_t_LDADD = $(PROVISION_UNIT_LIBS)
 
+UNIT_TESTS += t/unit/plan.t
+t_unit_plan_t_SOURCES = t/unit/plan.c
+t_unit_plan_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
+t_unit_plan_t_CPPFLAGS = $(PROVISION_CPPFLAGS) \
+	-DCONFD='"$(abs_srcdir)/conf.d"'
+t_unit_plan_t_LDADD = $(PROVISION_UNIT_LIBS)
+
 UNIT_TESTS += t/unit/edit.t
 t_unit_edit_t_SOURCES = t/unit/edit.c
 t_unit_edit_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)

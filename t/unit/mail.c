@@ -39,14 +39,14 @@ static void a_line_is_a_mailbox(void **state)
     (void)state;
     assert_int_equal(OMK_EINVAL, parse(text, strlen(text), &c, &err));
     text = "# ours, 自由に\ninfo\n\n"
-           "shop.a quota=1G forward=a@b.jp,C.d'e@D.JP keep=no # x\r\n"
+           "shop.a quota=1G forward=a@b.jp,C.d'e@WWW.D.JP keep=no # x\r\n"
            "\tPostMaster";
     assert_int_equal(OMK_OK, parse(text, strlen(text), &c, &err));
     assert_int_equal(c.mailbox_count, 3);
     assert_string_equal(c.mailboxes[0].name, "info");
     assert_true(c.mailboxes[0].quota == 50 << 20 && c.mailboxes[0].keep);
     assert_int_equal(c.mailboxes[1].line, 4);
-    assert_string_equal(c.mailboxes[1].forward, "a@b.jp,C.d'e@d.jp");
+    assert_string_equal(c.mailboxes[1].forward, "a@b.jp,C.d'e@www.d.jp");
     assert_false(c.mailboxes[1].keep);
     assert_true(c.mailboxes[1].quota == 1 << 30);
     assert_string_equal(c.mailboxes[2].name, "postmaster");

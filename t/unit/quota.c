@@ -62,7 +62,28 @@ static enum omk_quota_driver driver(const char *login)
     return d;
 }
 
-/* --- a customer writes ----------------------------------------------------- */
+static void collect(void *ctx, const char *what)
+{
+    char *text = ctx;
+
+    strncat(text, what, 1000 - strlen(text));
+}
+
+/* What is not as a quota of that many bytes must be. */
+static const char *drift(const struct omk_account *a, uint64_t bytes)
+{
+    static char text[1024];
+    struct omk_err err = {0};
+
+    *text = '\0';
+    if (omk_quota_check(&node, a->name, a, bytes, collect, text, &err)) {
+        fail_msg("%s: %s", err.where, err.text);
+    }
+    return text;
+}
+
+/* --- a customer writes -----------------------------------------------------
+ */
 
 /* arg is "MEGABYTES PATH". Returns 0, or the errno that stopped it. Not zeros,
  * which a file system might compress. */
@@ -104,7 +125,7 @@ static int replace_whole(const char *path)
 
     memset(data, 'n', 4 * MB);
     return omk_file_write(path, data, 4 * MB, 0644, &err) == OMK_ENOSPC ? 0
-                                                                         : -1;
+                                                                        : -1;
 }
 
 static const char *megabytes(unsigned n, const char *path)
@@ -117,7 +138,7 @@ static const char *megabytes(unsigned n, const char *path)
     return arg;
 }
 
-/* With a quota of 8 MB on alice's web/: it holds for her there, what was there
+/* P8, P9. With a quota of 8 MB on alice's web/: it holds for her there, what was there
  * stays as it was, and her log and her neighbour do not feel it. */
 static void the_quota_holds(void)
 {
@@ -128,24 +149,23 @@ static void the_quota_holds(void)
 
     write_text(page, "as it was", 0644);
     assert_int_equal(chown(page, ALICE, ALICE), 0);
-    assert_true(as(ALICE, write_megabytes,
-                   megabytes(5, at("fs/omakase/alice/web/a"))));
+    assert_true(
+        as(ALICE, write_megabytes, megabytes(5, at("fs/omakase/alice/web/a"))));
     assert_true(
         as(ALICE, refused, megabytes(20, at("fs/omakase/alice/web/b"))));
     assert_true(as(ALICE, replace_whole, page));
     assert_int_equal(omk_file_read(page, 100, &data, &len, &err), OMK_OK);
     assert_string_equal(data, "as it was");
     free(data);
-    assert_int_equal(write_megabytes(
-                         megabytes(12, at("fs/omakase/alice/log/web.log"))),
-                     0);
-    assert_true(as(BOB, write_megabytes,
-                   megabytes(12, at("fs/omakase/bob/web/a"))));
+    assert_int_equal(
+        write_megabytes(megabytes(12, at("fs/omakase/alice/log/web.log"))), 0);
+    assert_true(
+        as(BOB, write_megabytes, megabytes(12, at("fs/omakase/bob/web/a"))));
     /* Room again when there is room again. */
     assert_int_equal(unlink(at("fs/omakase/alice/web/b")), 0);
     (void)run("sync -f %s/fs", base);
-    assert_true(as(ALICE, write_megabytes,
-                   megabytes(1, at("fs/omakase/alice/web/c"))));
+    assert_true(
+        as(ALICE, write_megabytes, megabytes(1, at("fs/omakase/alice/web/c"))));
 }
 
 static uint64_t web_usage(const char *login)
@@ -160,6 +180,17 @@ static uint64_t web_usage(const char *login)
     return usage.web;
 }
 
+#define NOT_SET "quota of web/: 0 bytes are set, expected 8388608 (0: no limit)"
+
+static void no_drift_but_of_another_number(void)
+{
+    assert_string_equal(drift(&alice, 8 * MB), "");
+    assert_string_equal(drift(&bob, 0), "");
+    assert_string_equal(drift(&alice, 0),
+                        "quota of web/: 8388608 bytes are set, expected 0 (0: "
+                        "no limit)");
+}
+
 static void two_trees(void)
 {
     make_tree("alice", &alice);
@@ -167,7 +198,8 @@ static void two_trees(void)
     assert_string_equal(check_tree("alice", &alice), "");
 }
 
-/* --- btrfs ----------------------------------------------------------------- */
+/* --- btrfs -----------------------------------------------------------------
+ */
 
 static void btrfs_quota_groups_hold(void **state)
 {
@@ -183,9 +215,11 @@ static void btrfs_quota_groups_hold(void **state)
     assert_int_equal(omk_quota_probe(node.srv_dir, &d, &err), OMK_OK);
     assert_int_equal(d, OMK_QUOTA_BTRFS);
     assert_int_equal(driver("alice"), OMK_QUOTA_BTRFS);
+    assert_string_equal(drift(&alice, 8 * MB), NOT_SET);
     set_quota(&alice, 8 * MB);
     set_quota(&alice, 8 * MB);
     set_quota(&bob, 0);
+    no_drift_but_of_another_number();
     the_quota_holds();
     assert_in_range(web_usage("alice"), 6 * MB, 7 * MB);
 
@@ -235,9 +269,11 @@ static void a_plain_directory_on_btrfs_is_named(void **state)
     assert_string_equal(err.where, at("fs/omakase/alice/web"));
     assert_non_null(strstr(err.text, "a plain directory; expected a btrfs"));
     assert_in_range(web_usage("alice"), 0, MB);
+    assert_non_null(strstr(drift(&alice, MB), "it is a plain directory"));
 }
 
-/* --- a file system at web/ -------------------------------------------------- */
+/* --- a file system at web/ --------------------------------------------------
+ */
 
 static void a_file_system_of_its_own_holds(void **state)
 {
@@ -257,6 +293,9 @@ static void a_file_system_of_its_own_holds(void **state)
     assert_int_equal(driver("alice"), OMK_QUOTA_OWN_FS);
     set_quota(&alice, 8 * MB);
     set_quota(&alice, 0);
+    assert_string_equal(drift(&alice, 8 * MB), "");
+    assert_string_equal(drift(&bob, 8 * MB), ""); /* nothing keeps it */
+    assert_non_null(strstr(drift(&alice, 4 * MB), "has 8388608 bytes"));
     the_quota_holds();
     assert_in_range(web_usage("alice"), 6 * MB, 7 * MB);
 
@@ -268,7 +307,8 @@ static void a_file_system_of_its_own_holds(void **state)
     assert_true(run("umount %s/fs/omakase/alice/web", base));
 }
 
-/* --- ext4 and xfs ----------------------------------------------------------- */
+/* --- ext4 and xfs -----------------------------------------------------------
+ */
 
 static const struct {
     const char *mkfs, *options;
@@ -298,14 +338,15 @@ static void kernel_quota(const char *name, size_t i)
     two_trees();
     /* what is there before counts too */
     assert_int_equal(mkdir(at("fs/omakase/alice/web/d"), 0755), 0);
-    assert_int_equal(write_megabytes(
-                         megabytes(1, at("fs/omakase/alice/web/d/old"))),
-                     0);
+    assert_int_equal(
+        write_megabytes(megabytes(1, at("fs/omakase/alice/web/d/old"))), 0);
     assert_int_equal(chown(at("fs/omakase/alice/web/d/old"), ALICE, ALICE), 0);
     assert_int_equal(symlink("/etc", at("fs/omakase/alice/web/d/etc")), 0);
+    assert_non_null(strstr(drift(&alice, 8 * MB), NOT_SET));
     set_quota(&alice, 8 * MB);
     set_quota(&alice, 8 * MB);
     set_quota(&bob, 0);
+    no_drift_but_of_another_number();
     assert_int_equal(driver("alice"), kernels[i].driver);
     /* xfs gives a growing file more than it has yet */
     assert_in_range(web_usage("alice"), MB, 2 * MB + 100000);
@@ -339,7 +380,8 @@ static void xfs_project_quota_holds(void **state)
     kernel_quota(__func__, 3);
 }
 
-/* --- nothing ---------------------------------------------------------------- */
+/* --- nothing ----------------------------------------------------------------
+ */
 
 static void without_a_quota_it_is_counted_and_said(void **state)
 {
@@ -359,8 +401,8 @@ static void without_a_quota_it_is_counted_and_said(void **state)
     assert_int_equal(d, OMK_QUOTA_NONE);
     assert_non_null(strstr(omk_quota_describe(d), "nothing keeps web quotas"));
     set_quota(&alice, MB);
-    assert_true(as(ALICE, write_megabytes,
-                   megabytes(2, at("fs/omakase/alice/web/a"))));
+    assert_true(
+        as(ALICE, write_megabytes, megabytes(2, at("fs/omakase/alice/web/a"))));
     assert_in_range(web_usage("alice"), 2 * MB, 2 * MB + 100000);
 }
 

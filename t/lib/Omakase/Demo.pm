@@ -102,7 +102,7 @@ sub start {
 sub _bring_up {
     my ($self) = @_;
     for ($self->customers) {
-        $self->omakase('customer', 'add', $_->{login}, '--domain', $_->{domain})
+        $self->omakase('--json', 'customer', 'add', $_->{login}, '--domain', $_->{domain})
             if !-e "$self->{root}/etc/omakase/customers.d/$_->{login}.conf";
     }
     $self->omakase('apply');

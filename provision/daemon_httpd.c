@@ -106,6 +106,9 @@ static int try_once(apr_pool_t *p, const struct omk_node *n, const char *dir,
         if (unlink(log) != 0 && errno != ENOENT) {
             return omk_fail(err, OMK_EIO, log, "unlink: %s", strerror(errno));
         }
+        /* The trial of an apply that was killed may still be ending, and this
+         * one would find it "already running". */
+        (void)unlink(apr_pstrcat(p, n->run_dir, "/httpd-trial.pid", NULL));
         rc = omk_start(argv, log, true, &pid, err);
     }
     if (rc) {

@@ -50,7 +50,7 @@ sub configure {
     open my $log, '>>', $self->error_log or croak $self->error_log . ": $!";
     close $log;
     _give($self->error_log);
-    my %value = (CONFD => $confd, DATADIR => $self->datadir, SOCKET => $self->socket,
+    my %value = (CONFD => $confd, DATADIR => $self->datadir, SOCKET => $self->socket, TMPDIR => $self->socket =~ s{/[^/]*\z}{}r,
         PIDFILE => $self->pidfile, LOGFILE => $self->error_log, NETWORK => "port = $self->{port}");
     open my $in, '<', "$confd/mariadb/my.cnf" or croak "$confd/mariadb/my.cnf: $!";
     my $text = do { local $/; <$in> };

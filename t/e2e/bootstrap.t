@@ -291,6 +291,7 @@ sub interrupted {
         my $pid = open(my $fh, '-|') // die "fork: $!";
         if (!$pid) {
             POSIX::setsid();
+            $SIG{INT} = 'DEFAULT'; # who runs the tests in the background ignores it
             open STDERR, '>&', \*STDOUT;
             exec "$src/bootstrap", 'run', '--root', $root or POSIX::_exit(127);
         }

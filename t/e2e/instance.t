@@ -65,4 +65,16 @@ for my $mpm (qw(event worker prefork)) {
     my @odd = $i->httpd->unexpected(qr/AH01372|AH00035|AH00037|AH00132|AH0123|unknown directive|exec|Options not allowed|not allowed here|Permission denied|AH01630/);
     is("@odd", '', 'nothing unexpected in the error logs');
 }
+# What of conf.d or its modules could answer for an absent index is known to
+# mod_index_order: else each name costs a request inside the request.
+my $quick = Omakase::Instance->new(conf => "<IfModule index_order_module>\nLogLevel index_order:trace1\n</IfModule>\n");
+if (-e $quick->layout('modules') . '/mod_index_order.so') {
+    my $tree = $quick->site('quick', 'quick.localhost');
+    $quick->put('quick', 'web/default.html', "quick\n");
+    $quick->start;
+    is(get($quick, 'www.quick.localhost', '/')->{content}, "quick\n", 'P2: the sixth name');
+    open my $log, '<', "$tree/log/error.log" or die $!;
+    like(join('', <$log>), qr{index_order: / is default\.html, without a subrequest}, 'by a look, in this conf.d');
+    $quick->stop;
+}
 done_testing;

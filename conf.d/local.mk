@@ -20,6 +20,10 @@ phpconf_DATA = \
 	conf.d/php/pool.conf \
 	conf.d/php/probe.conf
 
+EXTRA_DIST += $(proftpdconf_DATA)
+proftpdconfdir = $(sysconfdir)/omakase/conf.d/proftpd
+proftpdconf_DATA = conf.d/proftpd/proftpd.conf
+
 EXTRA_DIST += $(mariadbconf_DATA)
 mariadbconfdir = $(sysconfdir)/omakase/conf.d/mariadb
 mariadbconf_DATA = conf.d/mariadb/my.cnf conf.d/mariadb/omakase.cnf

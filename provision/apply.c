@@ -3,6 +3,7 @@
 #include "audit.h"
 #include "blame.h"
 #include "daemon.h"
+#include "ftp_users.h"
 #include "generation.h"
 #include "host.h"
 #include "node.h"
@@ -20,7 +21,8 @@ struct work {
     const struct omk_apply_options *o;
     struct omk_plan *plan;
     struct omk_host *host;
-    bool lacks_users; /* dry run: php-fpm's check would miss them */
+    bool lacks_users; /* dry run: php-fpm's and ProFTPD's checks would miss
+                         them */
     unsigned number;  /* of the generation being made */
     const char *dir;
     struct omk_files *files; /* what it holds */
@@ -85,7 +87,8 @@ static int look_at(struct work *w, const struct omk_daemon *d,
 
     *output = "";
     if (!d->wanted(w->node, &why) || !is_affected(w, d) || !d->check
-        || (d == &omk_daemon_php && w->lacks_users)) {
+        || ((d == &omk_daemon_php || d == &omk_daemon_proftpd)
+            && w->lacks_users)) {
         return OMK_OK;
     }
     if (!d->trial) {
@@ -489,6 +492,9 @@ static int apply_locked(struct work *w, struct omk_apply_result *out,
     out->generation = w->plan->current;
     if (w->plan->changes->nelts && !w->o->dry_run) {
         rc = omk_host_make_node(w->host, err);
+        if (rc == OMK_OK) { /* ProFTPD's check wants them to be there */
+            rc = omk_host_make_logins(w->host, w->plan->applied, err);
+        }
         if (rc) {
             return rc;
         }
@@ -499,6 +505,11 @@ static int apply_locked(struct work *w, struct omk_apply_result *out,
         rc = apply_generation(w, &flipped, err);
     }
     if (rc || w->o->dry_run) {
+        return rc;
+    }
+    rc = omk_host_make_logins(
+        w->host, flipped ? w->plan->customers : w->plan->applied, err);
+    if (rc) {
         return rc;
     }
     if (flipped) {
@@ -606,6 +617,9 @@ static int rollback_locked(struct work *w, unsigned to, unsigned *now,
     }
     if (rc == OMK_OK) {
         rc = go_to(w, to, w->files, current, here.there, err);
+    }
+    if (rc == OMK_OK) {
+        rc = omk_ftp_users_refresh(w->p, w->node, err);
     }
     if (rc == OMK_OK) {
         *now = to;

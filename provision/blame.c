@@ -92,7 +92,8 @@ static const char *essence(apr_pool_t *p, const char *text)
 
         if (len && !strstr(line, "NOTICE:") && !strstr(line, "AH00558")
             && !strstr(line, ":warn]") && !strstr(line, ":notice]")
-            && !strstr(line, "test failed") && strlen(out) < 350) {
+            && !strstr(line, "test failed")
+            && strcmp(line, "Checking syntax of configuration file") != 0 && strlen(out) < 350) {
             out = apr_pstrcat(p, out, *out ? " " : "", line, NULL);
         }
         text += len + (text[len] == '\n');
@@ -123,6 +124,8 @@ const char *omk_blame(apr_pool_t *p, const struct omk_node *n, const char *dir,
                     n->customers_dir);
     text = replace_all(p, text, apr_pstrcat(p, dir, "/source/httpd.d", NULL),
                        n->httpd_d_dir);
+    text = replace_all(p, text, apr_pstrcat(p, dir, "/source/proftpd.d", NULL),
+                       n->proftpd_d_dir);
     text = replace_all(p, text, apr_pstrcat(p, dir, "/source/conf.d", NULL),
                        n->confd);
     find_place(p, text, why);

@@ -2,6 +2,7 @@
 #include "check_impl.h"
 
 #include "daemon.h"
+#include "ftp_users.h"
 #include "node.h"
 
 #include <apr_strings.h>
@@ -235,6 +236,11 @@ void omk_check_ports(const struct omk_check *c)
     read_sockets(sockets, "/proc/net/tcp6");
     for (const char *const *l = c->n->listen; *l; l++) {
         one_address(c, &omk_daemon_httpd, *l, sockets);
+    }
+    if (omk_ftp_is_here(c->n)) {
+        for (const char *const *l = c->n->ftp_listen; *l; l++) {
+            one_address(c, &omk_daemon_proftpd, *l, sockets);
+        }
     }
     if (*c->n->mysql_listen) {
         one_address(c, &omk_daemon_mariadb, c->n->mysql_listen, sockets);

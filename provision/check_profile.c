@@ -1,7 +1,8 @@
 /* What goes over the net in the clear, and the certificates for what does not.
- * TLS is the operator's own lines (httpd.d, LOGIN.httpd.conf) as yet. */
+ * HTTPS is the operator's own lines (httpd.d, LOGIN.httpd.conf) as yet. */
 #include "check_impl.h"
 
+#include "ftp_users.h"
 #include "node.h"
 #include "plan.h"
 #include "run.h"
@@ -32,8 +33,7 @@ static bool is_public(const struct omk_node *n)
 static void manual(const struct omk_check *c)
 {
     static const char *const open[] = {
-        "FTP logins may come without TLS, as the manual has it (no FTP is "
-        "served by this version)",
+        "FTP logins may come without TLS, as the manual has it",
         "POP3 and SMTP AUTH may come without TLS, as the manual has it (no "
         "mail is served by this version)",
         "HTTP is without TLS: whoever is on the way reads pages, and the "
@@ -48,6 +48,13 @@ static void manual(const struct omk_check *c)
 
 static void strict(const struct omk_check *c)
 {
+    if (omk_ftp_is_here(c->n) && !*c->n->tls_certificate) {
+        omk_check_say(c, OMK_CHECK_ERROR, ID_PROFILE, "profile strict",
+                      "FTP takes passwords without TLS: the node has no "
+                      "certificate",
+                      "tls { certificate = \"FILE\" key = \"FILE\" }, or ftp "
+                      "{ listen = {} }");
+    }
     if (!is_public(c->n)) {
         omk_check_say(c, OMK_CHECK_NOTE, ID_PROFILE, "profile strict",
                       "httpd is for this machine alone; that what is before "
@@ -199,6 +206,11 @@ static void certificates(const struct omk_check *c)
             one_file(&t, apr_pstrcat(c->p, u->login, ".httpd.conf", NULL),
                      u->include.data, u->include.len);
         }
+    }
+    if (*c->n->tls_certificate) {
+        t.certificates++;
+        one_certificate(c, c->n->tls_certificate, "tls { certificate }");
+        one_key(c, c->n->tls_key, "tls { key }");
     }
     if (!t.certificates) {
         omk_check_say(c, OMK_CHECK_NOTE, ID_TLS, "certificates",

@@ -4,6 +4,7 @@
 #include "customer.h"
 #include "file.h"
 #include "generation.h"
+#include "ftp_users.h"
 #include "host.h"
 #include "names.h"
 #include "node.h"
@@ -354,6 +355,9 @@ static int set_password(struct omk_cmd *c, const struct omk_secret *s,
     }
     if (rc == OMK_OK) {
         rc = omk_host_set_password(c->p, c->node, c->argv[0], s->mysql, err);
+    }
+    if (rc == OMK_OK) {
+        rc = omk_ftp_users_refresh(c->p, c->node, err);
     }
     if (fd >= 0) {
         close(fd);

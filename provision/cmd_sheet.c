@@ -2,6 +2,7 @@
 #include "cmd.h"
 
 #include "customer.h"
+#include "ftp_users.h"
 #include "node.h"
 #include "sheet.h"
 
@@ -41,7 +42,8 @@ int omk_cmd_make_sheet(struct omk_cmd *c, const struct omk_customer *customer,
                                   .mailbox = password ? NULL : c->mailbox,
                                   .password = password,
                                   .date = today(day),
-                                  .address = omk_sheet_address(c->p, c->node)};
+                                  .address = omk_sheet_address(c->p, c->node),
+                                  .ftp = omk_ftp_port(c->node)};
     struct omk_err err = {0};
     int code = format(c, &o.html);
 

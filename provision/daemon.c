@@ -26,6 +26,7 @@ const struct omk_daemon *const omk_daemons[] = {
     &omk_daemon_mariadb,
     &omk_daemon_php,
     &omk_daemon_httpd,
+    &omk_daemon_proftpd,
     NULL,
 };
 
@@ -64,6 +65,38 @@ static bool has_path(pid_t pid, const char *wanted)
     return false;
 }
 
+/* Whether the process has the file open. */
+static bool has_open(pid_t pid, const char *wanted)
+{
+    char path[64], to[4096];
+    DIR *fds;
+    const struct dirent *e;
+    bool found = false;
+
+    (void)snprintf(path, sizeof path, "/proc/%ld/fd", (long)pid);
+    fds = opendir(path);
+    while (fds && !found && (e = readdir(fds))) {
+        ssize_t len = readlinkat(dirfd(fds), e->d_name, to, sizeof to);
+
+        found = len == (ssize_t)strlen(wanted)
+                && !memcmp(to, wanted, (size_t)len);
+    }
+    if (fds) {
+        closedir(fds);
+    }
+    return found;
+}
+
+/* A command line names this node's state, except ProFTPD's, which writes its
+ * own words over it: that one has its log open. */
+static bool is_of_node(apr_pool_t *p, const struct omk_node *n,
+                       const struct omk_daemon *d, pid_t pid)
+{
+    return has_path(pid, n->state_dir)
+           || (d->renames_itself
+               && has_open(pid, apr_pstrcat(p, n->log_dir, "/", d->log, NULL)));
+}
+
 /* What the pid file says, or 0. */
 static pid_t noted_pid(apr_pool_t *p, const struct omk_node *n,
                        const struct omk_daemon *d)
@@ -81,13 +114,13 @@ static pid_t noted_pid(apr_pool_t *p, const struct omk_node *n,
 }
 
 /* A pid file of a past boot, or of another program that has the number now,
- * does not count: the command line must name this node's state. */
+ * does not count. */
 pid_t omk_daemon_pid(apr_pool_t *p, const struct omk_node *n,
                      const struct omk_daemon *d)
 {
     pid_t pid = noted_pid(p, n, d);
 
-    return pid && has_path(pid, n->state_dir) && omk_is_alive(pid) ? pid : 0;
+    return pid && is_of_node(p, n, d, pid) && omk_is_alive(pid) ? pid : 0;
 }
 
 /* --- what a killed one leaves behind ---------------------------------------- */
@@ -131,7 +164,7 @@ static int family_of(apr_pool_t *p, const struct omk_node *n,
     free(program);
     /* After a boot the number may be of another's daemon, which lives. */
     out->session = noted_pid(p, n, d);
-    if (omk_is_alive(out->session) && !has_path(out->session, n->state_dir)) {
+    if (omk_is_alive(out->session) && !is_of_node(p, n, d, out->session)) {
         out->session = 0;
     }
     out->file = n->state_dir;

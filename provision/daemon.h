@@ -18,6 +18,7 @@ struct omk_daemon {
     const char *pid_file, *log; /* below run_dir; below log_dir */
     int reload_signal; /* 0: it knows no reload and has no fingerprint */
     unsigned stop_s;   /* how long it may take to end */
+    bool renames_itself; /* its command line is not what it was started with */
     bool hands_out;    /* its stderr to programs of customers': gets none */
 
     /* Whether this node has the daemon; if not, *why says so. */
@@ -45,7 +46,7 @@ struct omk_daemon {
 };
 
 extern const struct omk_daemon omk_daemon_httpd, omk_daemon_mariadb,
-    omk_daemon_php;
+    omk_daemon_php, omk_daemon_proftpd;
 
 /* In the order of starting; NULL at the end. */
 extern const struct omk_daemon *const omk_daemons[];

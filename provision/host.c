@@ -2,6 +2,7 @@
 
 #include "account.h"
 #include "database.h"
+#include "ftp_users.h"
 #include "node.h"
 #include "phpmyadmin.h"
 #include "plan.h"
@@ -172,6 +173,11 @@ void omk_host_plan(struct omk_host *h, struct omk_plan *plan)
         omk_plan_add(plan, OMK_CHANGE_REPAIR, "phpMyAdmin",
                      "its user or its directory is missing", "");
     }
+    if (plan->current && omk_ftp_is_here(h->n)
+        && !omk_ftp_users_are_made(h->p, h->n, h->accounts, plan->applied)) {
+        omk_plan_add(plan, OMK_CHANGE_REPAIR, "FTP",
+                     "its logins are not those of the customers", "");
+    }
 }
 
 bool omk_host_lacks_users(const struct omk_host *h, const struct omk_plan *plan)
@@ -237,6 +243,14 @@ int omk_host_make(struct omk_host *h, const struct omk_customer_entry *e,
                            err);
     }
     return rc ? rc : make_databases(h, e->customer, err);
+}
+
+int omk_host_make_logins(struct omk_host *h, const struct omk_customers *c,
+                         struct omk_err *err)
+{
+    return omk_ftp_is_here(h->n)
+               ? omk_ftp_users_make(h->p, h->n, h->accounts, c, err)
+               : OMK_OK;
 }
 
 int omk_host_set_password(apr_pool_t *p, const struct omk_node *n,

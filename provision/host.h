@@ -9,6 +9,7 @@
 
 struct omk_accounts;
 struct omk_customer_entry;
+struct omk_customers;
 struct omk_db_state;
 struct omk_err;
 struct omk_host;
@@ -43,6 +44,10 @@ int omk_host_make_node(struct omk_host *h, struct omk_err *err);
 /* Makes it so, for one customer. */
 int omk_host_make(struct omk_host *h, const struct omk_customer_entry *e,
                   struct omk_err *err);
+
+/* Writes who may log in by FTP, once a generation of these customers holds. */
+int omk_host_make_logins(struct omk_host *h, const struct omk_customers *c,
+                         struct omk_err *err);
 
 /* MariaDB's part of a new password. Nothing to do where the customer has no
  * user there yet; where MariaDB does not run the next apply does it. */

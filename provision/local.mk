@@ -10,7 +10,9 @@ PROVISION_CPPFLAGS = -I$(srcdir)/provision $(AM_CPPFLAGS) \
 	-DOMAKASE_HTTPD='"$(HTTPD)"' \
 	-DOMAKASE_HTTPD_MODULES='"$(APACHE_LIBEXECDIR)"' \
 	-DOMAKASE_PHP_FPM='"$(PHP_FPM)"' \
-	-DOMAKASE_MARIADBD='"$(MARIADBD)"'
+	-DOMAKASE_MARIADBD='"$(MARIADBD)"' \
+	-DOMAKASE_PROFTPD='"$(PROFTPD)"' \
+	-DOMAKASE_PROFTPD_MODULES='"$(PROFTPD_MODULES)"'
 libprovision_la_CPPFLAGS = $(PROVISION_CPPFLAGS)
 libprovision_la_CFLAGS = $(CORE_CFLAGS) $(PROVISION_CFLAGS)
 libprovision_la_LIBADD = $(ACL_LIBS)
@@ -24,11 +26,12 @@ libprovision_la_SOURCES = \
 	provision/check_profile.c \
 	provision/daemon.c provision/daemon.h \
 	provision/daemon_httpd.c provision/daemon_mariadb.c \
-	provision/daemon_php.c \
+	provision/daemon_php.c provision/daemon_proftpd.c \
 	provision/diff.c provision/diff.h \
 	provision/edit.c provision/edit.h \
 	provision/erase.c provision/erase.h \
 	provision/files.c provision/files.h \
+	provision/ftp_users.c provision/ftp_users.h \
 	provision/generation.c provision/generation.h \
 	provision/phpmyadmin.c provision/phpmyadmin.h \
 	provision/plan.c provision/plan.h \
@@ -36,7 +39,7 @@ libprovision_la_SOURCES = \
 	provision/purge.c provision/purge.h \
 	provision/render.c provision/render.h \
 	provision/render_httpd.c provision/render_mariadb.c \
-	provision/render_php.c \
+	provision/render_php.c provision/render_proftpd.c \
 	provision/run.c provision/run.h \
 	provision/secret.c provision/secret.h \
 	provision/status.c provision/status.h \

@@ -95,6 +95,41 @@ static int check_listen(cfg_t *cfg, cfg_opt_t *opt)
     return 0;
 }
 
+/* IPv4, as ProFTPD is told here. */
+static int check_ftp_listen(cfg_t *cfg, cfg_opt_t *opt)
+{
+    const char *s = omk_conf_last_string(opt);
+    const char *colon = strrchr(s, ':');
+    size_t host = colon ? (size_t)(colon - s) : 0;
+
+    if (!is_port(colon ? colon + 1 : s)
+        || (strspn(s, "0123456789.") < host && strncmp(s, "*:", 2) != 0)) {
+        return bad(cfg, opt, s, "IPv4-ADDRESS:PORT, e.g. 0.0.0.0:21");
+    }
+    return 0;
+}
+
+static int check_ports(cfg_t *cfg, cfg_opt_t *opt)
+{
+    const char *s = omk_conf_last_string(opt);
+    char *end;
+    long first = strtol(s, &end, 10);
+    long last = *end == '-' ? strtol(end + 1, &end, 10) : 0;
+
+    return *end || first < 1024 || last > 65535 || first > last
+               ? bad(cfg, opt, s, "FIRST-LAST of 1024 to 65535")
+               : 0;
+}
+
+static int check_masquerade(cfg_t *cfg, cfg_opt_t *opt)
+{
+    const char *s = omk_conf_last_string(opt);
+
+    return s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789.-")]
+               ? bad(cfg, opt, s, "an address or a host name")
+               : 0;
+}
+
 static int check_user(cfg_t *cfg, cfg_opt_t *opt)
 {
     const char *s = omk_conf_last_string(opt);
@@ -137,6 +172,8 @@ static const struct {
     {"children", 1, 1000},
     {"time", 1, 86400},
     {"keep", 2, 1000},
+    {"clients", 1, 10000},
+    {"clients_per_address", 1, 10000},
 };
 
 static int check_number(cfg_t *cfg, cfg_opt_t *opt)
@@ -193,6 +230,7 @@ static void fill_dirs(apr_pool_t *p, const char *root, struct omk_node *n)
     n->etc_dir = under(p, root, "/etc/omakase");
     n->customers_dir = under(p, root, "/etc/omakase/customers.d");
     n->httpd_d_dir = under(p, root, "/etc/omakase/httpd.d");
+    n->proftpd_d_dir = under(p, root, "/etc/omakase/proftpd.d");
     n->state_dir = under(p, root, "/var/lib/omakase");
     n->srv_dir = under(p, root, "/srv/omakase");
     n->run_dir = under(p, root, "/run/omakase");
@@ -215,11 +253,27 @@ static void fill_paths(apr_pool_t *p, cfg_t *paths, struct omk_node *n)
         {"php_fpm", &n->php_fpm},
         {"mariadbd", &n->mariadbd},
         {"phpmyadmin", &n->phpmyadmin},
+        {"proftpd", &n->proftpd},
+        {"proftpd_modules", &n->proftpd_modules},
+        {"proftpd_ftpaccess", &n->proftpd_ftpaccess},
     };
 
     for (size_t i = 0; i < sizeof map / sizeof *map; i++) {
         *map[i].to = get(p, paths, map[i].name);
     }
+}
+
+static void fill_ftp(apr_pool_t *p, cfg_t *ftp, struct omk_node *n)
+{
+    char *passive = apr_pstrdup(p, cfg_getstr(ftp, "passive_ports"));
+
+    *strchr(passive, '-') = ' '; /* checked before */
+    n->ftp_listen = get_list(p, ftp, "listen");
+    n->ftp_passive = passive;
+    n->ftp_masquerade = get(p, ftp, "masquerade");
+    n->ftp_clients = (unsigned)cfg_getint(ftp, "clients");
+    n->ftp_clients_per_address =
+        (unsigned)cfg_getint(ftp, "clients_per_address");
 }
 
 static void fill(apr_pool_t *p, const char *root, cfg_t *cfg,
@@ -258,6 +312,9 @@ static void fill(apr_pool_t *p, const char *root, cfg_t *cfg,
     n->php_memory = get_size(php, "memory");
     n->timezone = get(p, php, "timezone");
     n->keep = (unsigned)cfg_getint(cfg, "keep");
+    fill_ftp(p, cfg_getsec(cfg, "ftp"), n);
+    n->tls_certificate = get(p, cfg_getsec(cfg, "tls"), "certificate");
+    n->tls_key = get(p, cfg_getsec(cfg, "tls"), "key");
 }
 
 int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
@@ -265,6 +322,7 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
                    struct omk_err *err)
 {
     char listen[] = "{\"0.0.0.0:80\"}"; /* libconfuse takes no const */
+    char ftp_listen[] = "{\"0.0.0.0:21\"}";
     cfg_opt_t httpd[] = {
         CFG_STR_LIST("listen", listen, CFGF_NONE),
         CFG_STR("mpm", "event", CFGF_NONE),
@@ -295,6 +353,19 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
         CFG_STR("timezone", "Asia/Tokyo", CFGF_NONE),
         CFG_END(),
     };
+    cfg_opt_t ftp[] = {
+        CFG_STR_LIST("listen", ftp_listen, CFGF_NONE),
+        CFG_STR("passive_ports", "49152-65534", CFGF_NONE),
+        CFG_STR("masquerade", "", CFGF_NONE),
+        CFG_INT("clients", 200, CFGF_NONE),
+        CFG_INT("clients_per_address", 10, CFGF_NONE),
+        CFG_END(),
+    };
+    cfg_opt_t tls[] = {
+        CFG_STR("certificate", "", CFGF_NONE),
+        CFG_STR("key", "", CFGF_NONE),
+        CFG_END(),
+    };
     cfg_opt_t paths[] = {
         CFG_STR("confd", OMAKASE_CONFDDIR, CFGF_NONE),
         CFG_STR("share", OMAKASE_DATADIR, CFGF_NONE),
@@ -306,6 +377,9 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
         CFG_STR("php_fpm", OMAKASE_PHP_FPM, CFGF_NONE),
         CFG_STR("mariadbd", OMAKASE_MARIADBD, CFGF_NONE),
         CFG_STR("phpmyadmin", "/usr/share/phpmyadmin", CFGF_NONE),
+        CFG_STR("proftpd", OMAKASE_PROFTPD, CFGF_NONE),
+        CFG_STR("proftpd_modules", OMAKASE_PROFTPD_MODULES, CFGF_NONE),
+        CFG_STR("proftpd_ftpaccess", "", CFGF_NONE),
         CFG_END(),
     };
     cfg_opt_t opts[] = {
@@ -317,6 +391,8 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
         CFG_SEC("mysql", mysql, CFGF_NONE),
         CFG_SEC("defaults", defaults, CFGF_NONE),
         CFG_SEC("php", php, CFGF_NONE),
+        CFG_SEC("ftp", ftp, CFGF_NONE),
+        CFG_SEC("tls", tls, CFGF_NONE),
         CFG_SEC("paths", paths, CFGF_NONE),
         CFG_END(),
     };
@@ -342,6 +418,13 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
         {"php|time", check_number},
         {"php|memory", check_size},
         {"php|timezone", check_timezone},
+        {"ftp|listen", check_ftp_listen},
+        {"ftp|passive_ports", check_ports},
+        {"ftp|masquerade", check_masquerade},
+        {"ftp|clients", check_number},
+        {"ftp|clients_per_address", check_number},
+        {"tls|certificate", check_path},
+        {"tls|key", check_path},
     };
     cfg_t *cfg = omk_conf_new(p, opts);
     struct omk_node n = {0};
@@ -364,6 +447,11 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
                         n.listen[0] ? "users: uid_min is above uid_max"
                                     : "httpd: listen is empty; expected "
                                       "ADDRESS:PORT");
+    }
+    if (!*n.tls_certificate != !*n.tls_key) {
+        return omk_fail(err, OMK_ERANGE, name,
+                        "tls: certificate and key go together; one of them is "
+                        "empty");
     }
     n.file = apr_pstrdup(p, name);
     n.text = apr_pstrmemdup(p, text, len);

@@ -28,6 +28,7 @@ struct omk_node {
     const char *etc_dir;       /* R/etc/omakase */
     const char *customers_dir; /* R/etc/omakase/customers.d */
     const char *httpd_d_dir;   /* R/etc/omakase/httpd.d, may be absent */
+    const char *proftpd_d_dir; /* R/etc/omakase/proftpd.d, may be absent */
     const char *state_dir;     /* R/var/lib/omakase */
     const char *srv_dir;       /* R/srv/omakase */
     const char *run_dir;       /* R/run/omakase */
@@ -39,6 +40,9 @@ struct omk_node {
     const char *php_fpm;               /* program; "" where there is none */
     const char *mariadbd;              /* program; "" where there is none */
     const char *phpmyadmin;            /* its directory; "" where none */
+    const char *proftpd;               /* program; "" where there is none */
+    const char *proftpd_modules;       /* the distribution's modules for it */
+    const char *proftpd_ftpaccess;     /* our mod_ftpaccess.so; "": without */
 
     const char *const *listen; /* address:port of httpd, NULL at the end */
     const char *mpm;           /* event, worker, prefork */
@@ -62,6 +66,16 @@ struct omk_node {
     unsigned php_time_s;   /* a request's */
     uint64_t php_memory;   /* bytes a request */
     const char *timezone;  /* such as Asia/Tokyo */
+
+    /* FTP. */
+    const char *const *ftp_listen; /* address:port, NULL at the end; none: no
+                                      FTP */
+    const char *ftp_passive;       /* "FIRST LAST", ports */
+    const char *ftp_masquerade;    /* address told for passive, or "" */
+    unsigned ftp_clients, ftp_clients_per_address; /* sessions at once */
+
+    /* The node's certificate, for FTP (and mail); "" where there is none. */
+    const char *tls_certificate, *tls_key;
 
     unsigned keep; /* generations that stay, with the current one */
 };

@@ -147,6 +147,33 @@ int omk_probe_httpd(const char *listen, char out[OMK_SHA1_HEX + 1],
     return take_sum(at ? at + sizeof header - 1 : NULL, listen, out, err);
 }
 
+/* --- ProFTPD ---------------------------------------------------------------
+ */
+
+int omk_probe_ftp(const char *listen, char out[OMK_SHA1_HEX + 1],
+                  struct omk_err *err)
+{
+    static const char question[] = "QUIT\r\n";
+    static const char mark[] = ", configuration ";
+    char answer[4096];
+    const char *at;
+    size_t got;
+    int fd = connect_tcp(listen, err);
+    int rc;
+
+    if (fd < 0) {
+        return fd; /* an omk_code */
+    }
+    rc = exchange(fd, listen, question, sizeof question - 1, answer,
+                  sizeof answer, &got, err);
+    close(fd);
+    if (rc) {
+        return rc;
+    }
+    at = strstr(answer, mark);
+    return take_sum(at ? at + sizeof mark - 1 : NULL, listen, out, err);
+}
+
 /* --- php-fpm: FastCGI 1.0 --------------------------------------------------
  */
 

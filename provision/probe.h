@@ -20,4 +20,8 @@ int omk_probe_httpd(const char *listen, char out[OMK_SHA1_HEX + 1],
 int omk_probe_php(const char *socket, char out[OMK_SHA1_HEX + 1],
                   struct omk_err *err);
 
+/* ProFTPD's fingerprint in its greeting at ADDRESS:PORT. */
+int omk_probe_ftp(const char *listen, char out[OMK_SHA1_HEX + 1],
+                  struct omk_err *err);
+
 #endif

@@ -11,6 +11,7 @@ const struct omk_renderer *const omk_renderers[] = {
     &omk_render_httpd,
     &omk_render_mariadb,
     &omk_render_php,
+    &omk_render_proftpd,
     NULL,
 };
 
@@ -45,6 +46,14 @@ int omk_model_inputs(apr_pool_t *p, const struct omk_node *n,
     if (rc == OMK_OK) {
         rc = omk_files_read_dir(f, apr_pstrcat(p, n->confd, "/mariadb", NULL),
                                 ".cnf", "source/conf.d/mariadb", err);
+    }
+    if (rc == OMK_OK) {
+        rc = omk_files_read_dir(f, apr_pstrcat(p, n->confd, "/proftpd", NULL),
+                                ".conf", "source/conf.d/proftpd", err);
+    }
+    if (rc == OMK_OK) {
+        rc = omk_files_read_dir(f, n->proftpd_d_dir, ".conf",
+                                "source/proftpd.d", err);
     }
     if (rc == OMK_OK) {
         rc = omk_files_read_dir(f, n->httpd_d_dir, ".conf", "source/httpd.d",

@@ -38,7 +38,7 @@ struct omk_renderer {
 };
 
 extern const struct omk_renderer omk_render_httpd, omk_render_mariadb,
-    omk_render_php;
+    omk_render_php, omk_render_proftpd;
 extern const struct omk_renderer *const omk_renderers[]; /* NULL at the end */
 
 /* Reads the operator's inputs besides customers.d: conf.d and httpd.d. */
@@ -69,6 +69,10 @@ const char *omk_customer_tree(apr_pool_t *p, const struct omk_node *n,
                               const char *login);
 const char *omk_php_socket(apr_pool_t *p, const struct omk_node *n,
                            const char *login);
+
+/* Where ProFTPD tells its fingerprint: ADDRESS:PORT of loopback. There must be
+ * an address that it listens on. */
+const char *omk_ftp_probe_at(apr_pool_t *p, const struct omk_node *n);
 
 /* The pool that answers for php-fpm itself. */
 #define OMK_PHP_PROBE "omakase-probe"

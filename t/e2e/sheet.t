@@ -15,11 +15,12 @@ my $src = Cwd::abs_path($ENV{OMAKASE_SRCDIR} // '..');
 my $root = File::Temp->newdir('omakase-sheet-XXXXXX', TMPDIR => 1);
 my $customers = "$root/etc/omakase/customers.d";
 mkdir "$root/$_" or die "$root/$_: $!\n" for qw(etc etc/omakase etc/omakase/customers.d);
-spew("$root/etc/omakase/omakase.conf", <<"END");
+my $node = <<"END";
 host = "vds1.example.net"
 httpd { listen = {"127.0.0.1:8080"} }
 paths { share = "$src/share" phpmyadmin = "/usr/share/phpmyadmin" }
 END
+spew("$root/etc/omakase/omakase.conf", "${node}ftp { listen = {} }\n");
 
 is(omakase(qw(customer add ab-cdftp --domain), 'example.co.jp')->{code}, 0, 'a customer');
 
@@ -36,6 +37,15 @@ subtest 'P82: the sheet lists what the customer needs' => sub {
     }
     like(omakase(qw(sheet ab-cdftp))->{out}, qr/ログイン名/, 'Japanese, where nothing is said');
     return;
+};
+
+subtest 'P12: FTP, where it runs' => sub {
+    plan skip_all => 'not root: there is no FTP' if $>;
+    plan skip_all => 'needs ProFTPD' if !-x '/usr/sbin/proftpd';
+    spew("$root/etc/omakase/omakase.conf", qq(${node}ftp { listen = {"0.0.0.0:2121"} }\n));
+    my $s = omakase(qw(sheet ab-cdftp --lang en));
+    like($s->{out}, qr/\Q$_\E/, $_) for 'www.example.co.jp', '2121', '../../web', '/web';
+    spew("$root/etc/omakase/omakase.conf", "${node}ftp { listen = {} }\n");
 };
 
 subtest 'a wrong command line' => sub {

@@ -175,6 +175,8 @@ sub _write_node {
     my ($self, $anew) = @_;
     my $text = _read($self->_node_file) // $self->_node_text;
     my $old = $text;
+    # A demo of before there was FTP would listen to the world.
+    $text .= 'ftp { listen = {"127.0.0.1:' . Omakase::Daemon->free_port . qq("} }\n) if $text !~ /^ftp\b/m;
     $text =~ s{"127\.0\.0\.1:(\d+)"}{
         my $port = $anew || !Omakase::Daemon::port_is_free($1) ? Omakase::Daemon->free_port : $1;
         qq{"127.0.0.1:$port"}
@@ -187,13 +189,14 @@ sub _node_text {
     my ($self) = @_;
     my %l = %{$self->_layout};
     my %port;
-    $port{Omakase::Daemon->free_port} = 1 while keys %port < 2;
+    $port{Omakase::Daemon->free_port} = 1 while keys %port < 3;
     my @ports = keys %port;
     return <<"END";
 # The demo's node; ./bootstrap run has written it and keeps what you change.
 host = "localhost"
 httpd { listen = {"127.0.0.1:$ports[0]"} }
 mysql { listen = "127.0.0.1:$ports[1]" }
+ftp { listen = {"127.0.0.1:$ports[2]"} }
 paths {
     confd = "$l{confd}"
     share = "$l{share}"
@@ -276,6 +279,7 @@ sub _write_addresses {
     my ($http) = $node =~ /listen\s*=\s*\{\s*"([^"]+)"/;
     my ($pid) = (_read("$root/run/omakase/httpd.pid") // '') =~ /(\d+)/;
     my ($socket) = $node =~ /socket\s*=\s*"([^"]+)"/;
+    my ($ftp) = $node =~ /^ftp\s*\{\s*listen\s*=\s*\{\s*"([^"]+)"/m;
     my @a = (HTTP => $http, HTTPD_PID => $pid // '', OMAKASE => "$root/omakase",
         MYSQL_SOCKET => $socket // "$root/run/omakase/mysql/mysqld.sock");
     my @customers = $self->customers;
@@ -285,6 +289,7 @@ sub _write_addresses {
         push @a, "CUSTOMER$suffix" => $c->{login}, "DOMAIN$suffix" => $c->{domain},
             "SITE$suffix" => $c->{tree}, "PASSWORD$suffix" => $self->{password}[$n];
     }
+    push @a, FTP => $ftp if defined $ftp && $self->has_ftp;
     my $text = '';
     while (my ($name, $value) = splice @a, 0, 2) {
         $value = "'" . $value =~ s/'/'\\''/gr . "'" if $value =~ m{[^\w./:@,+-]}a;
@@ -301,6 +306,9 @@ sub _services {
     my $daemons = (eval { decode_json($json) } // {})->{daemons} // {};
     return grep { $daemons->{$_}{state} ne 'is not here' } keys %$daemons;
 }
+
+# Whether ProFTPD runs.
+sub has_ftp { (grep { $_ eq 'proftpd' } $_[0]->_services) > 0 }
 
 # Whether phpMyAdmin answers.
 sub has_phpmyadmin {

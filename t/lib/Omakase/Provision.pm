@@ -35,6 +35,7 @@ sub new {
     chmod 0755, $self->{root};
     $self->{port} = _free_port();
     $self->{mysql_port} = _free_port();
+    $self->{ftp_port} = _free_port();
     make_path("$self->{root}/etc/omakase/customers.d");
     # A conf.d of its own, to be changed.
     system('cp', '-r', $self->{layout}{confd}, "$self->{root}/confd") == 0 or croak 'cp';
@@ -43,6 +44,7 @@ sub new {
 }
 
 sub root { $_[0]{root} }
+sub ftp_port { $_[0]{ftp_port} }
 sub port { $_[0]{port} }
 sub httpd { $_[0] } # for Omakase::Client, which asks it for the port
 
@@ -62,6 +64,7 @@ sub conf {
 host = "localhost"
 httpd { listen = {"127.0.0.1:$self->{port}"} }
 mysql { listen = "127.0.0.1:$self->{mysql_port}" }
+ftp { listen = {"127.0.0.1:$self->{ftp_port}"} }
 paths {
     phpmyadmin = ""
     confd = "$self->{root}/confd"

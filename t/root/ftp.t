@@ -1,0 +1,349 @@
+#!/usr/bin/perl
+# A customer's way in, by the real ProFTPD from conf.d, started by omakase:
+# the manual's scenario from login to a published page, what the customer
+# cannot do, uploads that break off, quota and full disks. P12-P21, P59, P65.
+use v5.30;
+use warnings;
+use IO::Socket::INET;
+use Net::FTP;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Omakase::Provision;
+
+plan skip_all => 'needs root: a session becomes its customer' if $>;
+plan skip_all => 'needs ProFTPD' if !-x '/usr/sbin/proftpd';
+my $n = Omakase::Provision->new;
+my ($ab, $other) = map { $n->login } 1, 2;
+my $root = $n->root;
+my $tree = "$root/srv/omakase/$ab";
+my $password = 'first-Password1';
+
+sub ok_run {
+    my ($name, @args) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my ($code, $out, $err) = $n->omakase(@args);
+    is($code, 0, $name) or diag("$out$err");
+    return $out;
+}
+
+sub passwd {
+    my ($login, $new) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $said = qx(printf '%s\\n' '$new' | @{[$n->command]} passwd $login 2>&1);
+    is($?, 0, "passwd $login") or diag($said);
+    return;
+}
+
+sub connected {
+    my (%o) = @_;
+    return Net::FTP->new(
+        '127.0.0.1',
+        Port      => $n->ftp_port,
+        LocalAddr => $o{from},
+        Timeout   => 20,
+        Passive   => 1,
+    ) // die "FTP: $@";
+}
+
+sub session {
+    my ($login, $with, %o) = @_;
+    my $f = connected(%o);
+    return $f->login($login, $with) ? $f : undef;
+}
+
+sub lftp {
+    my ($commands, %o) = @_;
+    my $login = $o{login} // $ab;
+    my $set = 'set net:max-retries 1; set net:timeout 10; set ftp:ssl-allow no; set cmd:fail-exit no;';
+    open my $fh, '-|', 'lftp', '-u', "$login," . ($o{password} // $password), '-e', "$set $commands; exit",
+        'ftp://127.0.0.1:' . $n->ftp_port
+        or die "lftp: $!";
+    local $/;
+    return <$fh> // '';
+}
+
+# The server's own words for a command sent as it is.
+sub quot {
+    my ($f, @command) = @_;
+    $f->quot(@command);
+    return $f->code . ' ' . join '', $f->message;
+}
+
+sub slurp {
+    my ($path) = @_;
+    open my $fh, '<:raw', $path or return;
+    local $/;
+    return <$fh> // '';
+}
+
+sub put_local {
+    my ($name, $text) = @_;
+    open my $fh, '>:raw', "$root/$name" or die "$name: $!";
+    print {$fh} $text;
+    close $fh or die "$name: $!";
+    return "$root/$name";
+}
+
+sub within {
+    my ($seconds, $is) = @_;
+    my $until = time + $seconds;
+    while (time < $until) {
+        return 1 if $is->();
+        sleep 0.05;
+    }
+    return 0;
+}
+
+ok_run('a customer', 'customer', 'add', $ab, '--domain', 'ab.localhost');
+ok_run('another', 'customer', 'add', $other, '--domain', 'other.localhost');
+passwd($ab, $password);
+ok_run('apply', 'apply');
+ok_run('start', 'start');
+
+subtest 'P12-P17: from the login to a published page' => sub {
+    my $f = session($ab, $password);
+    ok($f, 'P12: login name and password are those of the sheet') or return;
+    is($f->pwd, "/home/$ab", 'the login directory');
+    my @up = map { $f->cdup; $f->pwd } 1 .. 3;
+    is($up[-1], '/', 'P14: three times up is /');
+    ok($f->cwd("/home/$ab") && $f->cwd('../../web'), 'P15: ../../web as the initial folder');
+    is($f->pwd, '/web', 'leads to /web');
+    ok(!$f->cwd('../../../../..') || $f->pwd eq '/', 'and / is the top');
+    $f->quit;
+    my $page = put_local('index.html', "<p>published\n");
+    my $said = lftp("cd ../../web; put $page; cls -l");
+    like($said, qr/-rw-r--r--.*index\.html/, 'P13: a page is there, readable by all');
+    is($n->get('www.ab.localhost', '/')->{content}, "<p>published\n", 'and published');
+    my $back = "$root/back.html";
+    lftp("get /web/index.html -o $back");
+    is(slurp($back), "<p>published\n", 'P16: and comes down again');
+    $f = session($ab, $password);
+    like(quot($f, 'SITE', 'CHMOD', '600', '/web/index.html'), qr/^200/, 'P17: SITE CHMOD');
+    is($n->get('www.ab.localhost', '/index.html')->{status}, 403, 'a page of mode 600 is 403');
+    like(quot($f, 'SITE', 'CHMOD', '644', '/web/index.html'), qr/^200/, 'and back');
+    is($n->get('www.ab.localhost', '/index.html')->{status}, 200, 'it is there, with no restart');
+    ok($f->mkdir('/web/deep/er', 1), 'directories');
+    like(quot($f, 'SITE', 'CHMOD', '700', '/web/deep/er'), qr/^200/, 'SITE CHMOD in any directory');
+    is((stat "$tree/web/index.html")[4], scalar(getpwnam $ab), 'what is uploaded is the customer\'s');
+    $f->quit;
+};
+
+subtest 'P18, P21: what is there from the start stays' => sub {
+    my $f = session($ab, $password) or return fail('login');
+    for my $dir ('/web', '/log', '/home', "/home/$ab") {
+        like(quot($f, 'RMD', $dir), qr/^550/, "$dir is not deleted");
+        like(quot($f, 'RNFR', $dir) . quot($f, 'RNTO', "$dir-moved"), qr/^(?:550|350.*550)/s, 'nor renamed');
+        ok(-d "$tree$dir", 'it is there');
+        unlike(quot($f, 'SITE', 'CHMOD', '777', $dir), qr/^2/, 'its mode stays') if $dir ne "/home/$ab";
+    }
+    like(join(' ', $f->ls('/log')), qr/web\.log/, 'P21: the logs are listed');
+    my $copy = "$root/web.log.copy";
+    ok($f->get('/log/web.log', $copy), 'and come down');
+    like(slurp($copy) // '', qr/GET \/ /, 'with what was asked for');
+    my $evil = put_local('evil', 'x');
+    ok(!$f->put($evil, '/log/web.log'), 'not altered');
+    ok(!$f->put($evil, '/log/new'), 'nothing new in /log');
+    ok(!$f->delete('/log/web.log'), 'not deleted');
+    like(quot($f, 'RNFR', '/log/web.log') . quot($f, 'RNTO', '/web/web.log'), qr/550/, 'not moved away');
+    unlike(slurp("$tree/log/web.log"), qr/\Ax/, 'it has its lines still');
+    $f->quit;
+};
+
+subtest 'names and hidden files' => sub {
+    my $f = session($ab, $password) or return fail('login');
+    my $text = put_local('jp', "x\n");
+    my $name = "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e \xe3\x83\x9a\xe3\x83\xbc\xe3\x82\xb8.html";
+    ok($f->put($text, "/web/$name"), 'a Japanese name with a blank');
+    ok(-f "$tree/web/$name", 'is UTF-8 on the disk');
+    ok((grep { $_ eq $name } map { s{.*/}{}r } $f->ls('/web')), 'and in the listing');
+    ok($f->put($text, '/web/.htaccess'), '.htaccess');
+    ok((grep { m{(?:^|/)\.htaccess\z} } $f->ls('/web')), 'is listed');
+    $f->delete('/web/.htaccess');
+    like(quot($f, 'FEAT'), qr/UTF8/, 'FEAT says UTF8');
+    $f->quit;
+};
+
+subtest 'an upload that breaks off' => sub {
+    my $page = put_local('page.html', "old page\n");
+    lftp("put $page -o /web/page.html");
+    for my $how ('the client goes away') {
+        my $f = session($ab, $password) or return fail('login');
+        $f->binary;
+        my $data = $f->stor('/web/page.html') or return fail('STOR: ' . $f->message);
+        $data->write('half of a new page', 18);
+        ok(within(10, sub { glob "$tree/web/.in.*" }), 'it comes under a name of its own');
+        is(slurp("$tree/web/page.html"), "old page\n", 'the old page is there meanwhile');
+        # A reset, as of a client that lost its line.
+        setsockopt $data, Socket::SOL_SOCKET, Socket::SO_LINGER, pack 'ii', 1, 0;
+        setsockopt $f, Socket::SOL_SOCKET, Socket::SO_LINGER, pack 'ii', 1, 0;
+        close $data;
+        close $f;
+        ok(within(20, sub { !(() = glob "$tree/web/.in.*") }), "$how: nothing of it stays");
+        is(slurp("$tree/web/page.html"), "old page\n", 'the old page is whole');
+    }
+    # A session killed as by a crash leaves its half; the next try is not refused.
+    my $f = session($ab, $password) or return fail('login');
+    $f->binary;
+    my $data = $f->stor('/web/page.html');
+    $data->write('half', 4);
+    within(10, sub { glob "$tree/web/.in.*" });
+    my ($pid) = map { /\.(\d+)\.\z/ } glob "$tree/web/.in.*";
+    ok($pid, 'the leftover has the session\'s number') or return;
+    kill 'KILL', $pid;
+    ok(within(10, sub { !kill 0, $pid }), 'the session was killed');
+    my $new = put_local('page.html', "new page\n");
+    lftp("put $new -o /web/page.html");
+    is(slurp("$tree/web/page.html"), "new page\n", 'the next try succeeds');
+    unlink glob "$tree/web/.in.*";
+};
+
+subtest 'resuming' => sub {
+    my $long = put_local('long', join '', map { "$_\n" } 1 .. 20000);
+    lftp("put $long -o /web/long");
+    open my $part, '>:raw', "$root/part" or die $!;
+    print {$part} substr slurp($long), 0, 5000;
+    close $part;
+    lftp("get -c /web/long -o $root/part");
+    is(slurp("$root/part"), slurp($long), 'a download is resumed');
+    my $f = session($ab, $password) or return fail('login');
+    $f->binary;
+    like(quot($f, 'REST', '5000'), qr/^350/, 'REST');
+    $f->quot('PASV');
+    like(quot($f, 'STOR', '/web/long'), qr/^501/, 'of an upload is refused, for good');
+    is(slurp("$tree/web/long"), slurp($long), 'and the file is as it was');
+    $f->close;
+};
+
+subtest 'who gets in' => sub {
+    ok(!session($ab, 'wrong-Password1'), 'not with a wrong password');
+    ok(!session($other, $password), 'not who has none yet');
+    ok(!session('root', $password), 'not root');
+    ok(!session('www-data', $password), 'nor a user of the system');
+    ok(!session("$ab/../$other", $password), 'nor a name with slashes');
+    my $f = connected();
+    my @said = map { $f->login($ab, "wrong$_"); $f->code // 'closed' } 1 .. 4;
+    is($said[0], 530, 'refused');
+    ok($said[-1] ne '230' && (!defined $f->code || $f->code != 230), 'the connection ends after some attempts');
+    my $before = slurp("$root/var/lib/omakase/ftp/users");
+    passwd($ab, 'second-Password2');
+    $password = 'second-Password2';
+    isnt(slurp("$root/var/lib/omakase/ftp/users"), $before, 'a new password is written');
+    ok(session($ab, $password), 'and holds at the next login, without a reload');
+    ok(!session($ab, 'first-Password1'), 'the old one does not');
+    is((stat "$root/var/lib/omakase/ftp/users")[2] & 07777, 0600, 'hashes are root\'s alone');
+    unlike(qx(grep -r '\$y\$' $root/var/lib/omakase/generations/ 2>/dev/null), qr/./, 'and in no generation');
+};
+
+subtest 'a session is shut in' => sub {
+    my $f = session($ab, $password) or return fail('login');
+    for my $path ('/etc/passwd', '/../../../../etc/passwd', "/home/$ab/../../../$other/web", $root) {
+        ok(!$f->size($path) && !$f->cwd($path), "$path is not there");
+    }
+    symlink "$root/srv/omakase/$other", "$tree/web/neighbour";
+    symlink '/etc', "$tree/web/etc";
+    ok(!$f->cwd('/web/neighbour') && !$f->cwd('/web/etc'), 'links lead nowhere outside');
+    unlink "$tree/web/neighbour", "$tree/web/etc";
+    like(quot($f, 'SITE', 'EXEC', 'id'), qr/^5/, 'no SITE EXEC');
+    like(quot($f, 'PORT', '127,0,0,2,0,80'), qr/^5/, 'no connection to another address by PORT');
+    my ($pid) = map { m{/proc/(\d+)/} } grep { (slurp($_) // '') =~ /proftpd: \Q$ab\E - / } glob '/proc/[0-9]*/cmdline';
+    ok($pid, 'the session\'s process') or return;
+    my ($uid) = (slurp("/proc/$pid/status") // '') =~ /^Uid:\s+(.*)$/m;
+    my $mine = getpwnam $ab;
+    like($uid, qr/^\d+\s+$mine\s/, 'has the customer\'s user');
+    unlike($uid, qr/\b0\b/, 'and root\'s nowhere');
+    $f->quit;
+};
+
+subtest 'P20, P65: the databases are out of reach' => sub {
+    my $f = session($ab, $password) or return fail('login');
+    my @all = map { $f->ls($_) } '/', '/home', '/log', '/tmp';
+    unlike("@all", qr/ibdata|mysql|\.ibd|\.frm/, 'no file of MariaDB\'s');
+    $f->quit;
+};
+
+subtest '50 sessions at once' => sub {
+    $n->conf("ftp { clients_per_address = 60 }\n");
+    ok_run('apply', 'apply');
+    my $page = put_local('many', 'm' x 100_000);
+    my @pids;
+    for my $i (1 .. 50) {
+        my $pid = fork // die "fork: $!";
+        if (!$pid) {
+            my $f = eval { session($ab, $password) };
+            my $ok = $f && $f->binary && $f->put($page, "/web/many-$i") && $f->size("/web/many-$i") == 100_000;
+            POSIX::_exit($ok ? 0 : 1);
+        }
+        push @pids, $pid;
+    }
+    my @failed = grep { waitpid $_, 0; $? != 0 } @pids;
+    is(scalar @failed, 0, 'all log in and upload');
+    is(scalar(grep { slurp($_) eq slurp($page) } glob "$tree/web/many-*"), 50, 'every file is whole');
+    unlink glob "$tree/web/many-*";
+    $n->conf("ftp { clients_per_address = 2 }\n");
+    ok_run('two an address', 'apply');
+    my @open = map { session($ab, $password) } 1 .. 2;
+    is(scalar(grep { $_ } @open), 2, 'two get in');
+    my $third = connected();
+    ok(!$third->login($ab, $password), 'a third of the same address does not');
+    like(join('', $third->message), qr/sessions open already/, 'and is told why');
+    $_->quit for @open;
+    $n->conf('');
+    ok_run('as before', 'apply');
+};
+
+subtest 'reload, rollback, suspend, remove' => sub {
+    my $f = session($ab, $password) or return fail('login');
+    $f->binary;
+    my $data = $f->stor('/web/slow');
+    $data->write('a' x 1000, 1000);
+    $n->conf("ftp { clients = 100 }\n");
+    ok_run('a changed limit', 'apply');
+    $data->write('b' x 1000, 1000);
+    ok($data->close, 'an upload goes on over a reload');
+    is(length(slurp("$tree/web/slow") // ''), 2000, 'and is whole');
+    $f->quit;
+    is(ok_run('plan', 'plan'), '', 'a second plan prints nothing');
+    $n->conf('');
+    ok_run('apply', 'apply');
+    my $conf = $n->slurp("etc/omakase/customers.d/$ab.conf");
+    $n->customers_d("$ab.conf", "$conf\nsuspended = true\n");
+    ok_run('suspended', 'apply');
+    ok(!session($ab, $password), 'who is suspended does not get in');
+    ok_run('rolled back', 'rollback');
+    ok(session($ab, $password), 'a rollback lets in again, with the newest password');
+    $n->customers_d("$ab.conf", $conf);
+    ok_run('apply', 'apply');
+    $n->put('etc/omakase/proftpd.d/own.conf', "NoSuchDirective on\n");
+    my ($code, $out, $err) = $n->omakase('apply');
+    isnt($code, 0, 'an operator\'s line that ProFTPD refuses fails the apply');
+    like("$out$err", qr/own\.conf|NoSuchDirective/, 'and is named');
+    ok(session($ab, $password), 'ProFTPD runs as before');
+    unlink "$root/etc/omakase/proftpd.d/own.conf";
+    unlink "$root/var/lib/omakase/ftp/users";
+    like(ok_run('without the logins', 'plan'), qr/FTP/, 'plan sees that they are gone');
+    ok_run('apply', 'apply');
+    ok(session($ab, $password), 'apply makes them again');
+};
+
+subtest 'profile and TLS' => sub {
+    plan skip_all => 'needs mod_tls' if !-e '/usr/lib/proftpd/mod_tls.so';
+    system("openssl req -x509 -newkey rsa:2048 -nodes -keyout $root/key.pem -out $root/cert.pem -days 2 "
+        . '-subj /CN=localhost >/dev/null 2>&1') == 0 or return fail('openssl');
+    chmod 0600, "$root/key.pem";
+    my $tls = qq(tls { certificate = "$root/cert.pem" key = "$root/key.pem" }\n);
+    $n->conf($tls);
+    ok_run('with a certificate', 'apply');
+    ok(session($ab, $password), 'manual: plain logins are as before');
+    my $said = qx(curl -sS --ssl-reqd -k -u '$ab:$password' ftp://127.0.0.1:@{[$n->ftp_port]}/%2Fweb/ 2>&1);
+    like($said, qr/index\.html/, 'and TLS is there');
+    $n->conf(qq(profile = "strict"\n$tls));
+    ok_run('profile = strict', 'apply');
+    ok(!session($ab, $password), 'strict: no password without TLS');
+    $said = qx(curl -sS --ssl-reqd -k -u '$ab:$password' ftp://127.0.0.1:@{[$n->ftp_port]}/%2Fweb/ 2>&1);
+    like($said, qr/index\.html/, 'with TLS as before');
+    $n->conf('');
+    ok_run('as before', 'apply');
+};
+
+done_testing;

@@ -173,10 +173,10 @@ int cgiw_request_send(int sock, uint32_t site, const char *path,
 /* Where to cut a text that is too long: not inside a character. */
 static size_t cut(const char *text, size_t len)
 {
-    if (len <= CGIW_TEXT_MAX) {
+    if (len <= CGIW_REPLY_TEXT_MAX) {
         return len;
     }
-    len = CGIW_TEXT_MAX;
+    len = CGIW_REPLY_TEXT_MAX;
     while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) {
         len--;
     }

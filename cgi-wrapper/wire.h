@@ -24,7 +24,7 @@
 #define CGIW_COMMAND_MAX 8192      /* bytes of a command of CGIW_EXEC_CMD */
 #define CGIW_ENV_MAX (1u << 20)    /* bytes of the environment */
 #define CGIW_ENV_COUNT_MAX 2000    /* variables */
-#define CGIW_TEXT_MAX 1024         /* bytes of a reply's text */
+#define CGIW_REPLY_TEXT_MAX 1024         /* bytes of a reply's text */
 #define CGIW_REQUEST_FDS_MAX 5
 #define CGIW_ENV_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
@@ -71,7 +71,7 @@ struct cgiw_reply {
     uint32_t reserved;      /* 0 */
 };
 
-#define CGIW_REPLY_MAX (sizeof(struct cgiw_reply) + CGIW_TEXT_MAX)
+#define CGIW_REPLY_MAX (sizeof(struct cgiw_reply) + CGIW_REPLY_TEXT_MAX)
 
 /* A request that was looked at and is of the right form. Both strings point
  * into the datagram. */
@@ -109,7 +109,7 @@ int cgiw_request_send(int sock, uint32_t site, const char *path,
                       uint32_t env_bytes, const struct cgiw_request_fds *fds,
                       int flags);
 
-/* Sends a reply with its text (may be NULL; cut at CGIW_TEXT_MAX) by a control
+/* Sends a reply with its text (may be NULL; cut at CGIW_REPLY_TEXT_MAX) by a control
  * descriptor, never waiting; magic and text_len are filled in. 0 or -errno:
  * -EAGAIN when the other side does not read, -EPIPE when it has closed. */
 int cgiw_reply_send(int control, const struct cgiw_reply *reply,

@@ -89,11 +89,12 @@ struct cgiw_facts {
     enum cgiw_detail detail;
     char script[PATH_MAX];  /* as the customer sees it */
     char where[PATH_MAX];   /* what is at fault, the same way; "": the script */
-    char what[256];         /* E04, E06, E10: the interpreter, or the #! line's
-                               words; E11: the first line; E12 NO_INC: a file;
-                               E22: strerror; E23: the operator's why; E25: a
-                               variable */
-    char nearest[128];      /* E06: what to write instead; may be "" */
+    char what[256];         /* raw, cut to fit. E04, E06: the interpreter; E10:
+                               the first line; E11: the first line of output;
+                               E12 NO_INC: a file; E22: why, may be ""; E23: the
+                               operator's why; E25: a variable */
+    char nearest[256];      /* E06, E10: what to write behind #! instead; may
+                               be "" */
     char user[64];          /* whom the site runs as */
     uint32_t uid;           /* the same */
     uint32_t mode;          /* of what is at fault: st_mode */

@@ -320,7 +320,7 @@ struct sentence {
 /* A code's sentence without a detail stands first. */
 static const struct sentence sentences[] = {
     {CGIW_E01, CGIW_PLAIN,
-     "the script is not executable ({mode}). Fix: chmod 755 {script}"},
+     "the script is not executable ({mode}). Fix: chmod 755 {where}"},
     {CGIW_E02, CGIW_PLAIN,
      "the script belongs to {owner}, but this site runs as {user}. Fix: delete "
      "it and upload it again yourself"},
@@ -385,7 +385,7 @@ static const struct sentence sentences[] = {
      "ended without a header: {ended}; Perl found no {what}, as it looks beside "
      "the script no more (since 5.26). Fix: {mend-inc}"},
     {CGIW_E13, CGIW_PLAIN,
-     "the script is not readable ({mode}). Fix: chmod 755 {script}"},
+     "the script is not readable ({mode}). Fix: chmod 755 {where}"},
     {CGIW_E13, CGIW_DIRECTORY,
      "directory {where} cannot be entered ({mode}). Fix: chmod 755 {where}"},
     {CGIW_E14, CGIW_PLAIN,
@@ -404,7 +404,7 @@ static const struct sentence sentences[] = {
      "too many scripts at once: the limit is {limit}{used}. Fix: see which of "
      "yours take long"},
     {CGIW_E19, CGIW_PLAIN,
-     "the script is {how} ({mode}). Fix: chmod 755 {script}"},
+     "the script is {how} ({mode}). Fix: chmod 755 {where}"},
     {CGIW_E20, CGIW_PLAIN,
      "it is outside this site's directory. Fix: put the file itself into the "
      "site"},
@@ -423,7 +423,7 @@ static const struct sentence sentences[] = {
     {CGIW_E20, CGIW_DIRECTORY,
      "{where} is a directory and not a file. Fix: put the file itself there"},
     {CGIW_E20, CGIW_TOO_LONG,
-     "its path is too long (more than {limit} bytes). Fix: use shorter names"},
+     "its path, or a name in it, is too long (more than {limit} bytes). Fix: use shorter names"},
     {CGIW_E20, CGIW_CHANGED,
      "{where} was replaced at this very moment. Fix: try again"},
     {CGIW_E21, CGIW_PLAIN,

@@ -11,6 +11,12 @@ libcgiw_la_SOURCES = \
 	cgi-wrapper/wire.c cgi-wrapper/wire.h
 
 # The script, on its way to execve.
+libcgiw_la_SOURCES += \
+	cgi-wrapper/diagnose.c cgi-wrapper/diagnose.h \
+	cgi-wrapper/environ.c cgi-wrapper/environ.h \
+	cgi-wrapper/header.c cgi-wrapper/header.h \
+	cgi-wrapper/shebang.c cgi-wrapper/shebang.h \
+	cgi-wrapper/target.c cgi-wrapper/target.h
 
 # Limits and process trees.
 libcgiw_la_SOURCES += \

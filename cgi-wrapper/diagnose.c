@@ -297,6 +297,14 @@ static void put_used_mb(struct text *t, const struct cgiw_facts *f)
     }
 }
 
+static void put_sizes(struct text *t, const struct cgiw_facts *f)
+{
+    if (f->used) {
+        print(t, " (%llu bytes, at most %llu)", (unsigned long long)f->used,
+              (unsigned long long)f->limit);
+    }
+}
+
 static void put_why(struct text *t, const struct cgiw_facts *f)
 {
     if (f->what[0]) {
@@ -454,11 +462,14 @@ static const struct sentence sentences[] = {
      "scripts are switched off in this directory. Fix: write Options +ExecCGI "
      "into its .htaccess, or move the script"},
     {CGIW_E25, CGIW_PLAIN,
-     "the request is too large for a script: {used-bytes} in all, at most "
-     "{limit}. Fix: set fewer and smaller cookies"},
+     "the request is too large for a script{sizes}. Fix: set fewer and smaller "
+     "cookies"},
     {CGIW_E25, CGIW_ENV_VALUE,
-     "the request is too large for a script: {what} has {used-bytes}, at most "
-     "{limit}. Fix: set fewer and smaller cookies, send long forms by POST"},
+     "the request is too large for a script, by its {what}{sizes}. Fix: set "
+     "fewer and smaller cookies, send long forms by POST"},
+    {CGIW_E25, CGIW_ENV_COUNT,
+     "the request has too many headers for a script: at most {limit} "
+     "variables{used}. Fix: send fewer headers"},
     {CGIW_E25, CGIW_ENV_BROKEN,
      "the request came to the wrapper in a wrong form. Fix: tell the "
      "operator"},
@@ -648,8 +659,8 @@ static void put_number(struct text *t, const char *word, size_t len,
     else if (is(word, len, "used-mb")) {
         put_used_mb(t, f);
     }
-    else if (is(word, len, "used-bytes")) {
-        print(t, "%llu bytes", (unsigned long long)f->used);
+    else if (is(word, len, "sizes")) {
+        put_sizes(t, f);
     }
     else if (is(word, len, "mode")) {
         put_mode(t, f->mode);

@@ -288,6 +288,17 @@ static size_t split_words(const struct span *rest, char *out, size_t size)
     return count + 1;
 }
 
+/* Options of env's that end in S: what follows is split. */
+static bool has_split_option(const struct span *arg)
+{
+    for (size_t i = 1; i < arg->len && arg->at[i] != ' '; i++) {
+        if (arg->at[i] == 'S') {
+            return arg->at[0] == '-' && arg->at[1] != '-';
+        }
+    }
+    return begins(arg->at, arg->len, "--split-string");
+}
+
 /* What to write instead of `env perl -w`: the path of perl, and the rest. */
 static int env_refused(const struct cgiw_shebang_rules *rules,
                        const struct span *line, const struct span *arg,
@@ -329,9 +340,7 @@ static int look_for_env(const struct span *line, const struct span *arg,
             rest.len--;
         }
     }
-    else if (begins(arg->at, arg->len, "--split-string")
-             || (begins(arg->at, arg->len, "-") && memchr(arg->at, 'S', arg->len)
-                 && arg->at[1] != '-')) {
+    else if (has_split_option(arg)) {
         return 0; /* more than a name: env sees to it */
     }
     else if (memchr(arg->at, ' ', arg->len) || memchr(arg->at, '\t', arg->len)

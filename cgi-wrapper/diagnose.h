@@ -13,7 +13,7 @@
 #ifndef CGIW_DIAGNOSE_H
 #define CGIW_DIAGNOSE_H
 
-#include <limits.h>
+#include <linux/limits.h> /* PATH_MAX; <limits.h> is also a file of ours */
 #include <stddef.h>
 #include <stdint.h>
 

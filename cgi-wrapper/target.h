@@ -23,7 +23,7 @@
 
 #include "diagnose.h"
 
-#include <limits.h>
+#include <linux/limits.h> /* PATH_MAX; <limits.h> is also a file of ours */
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>

@@ -24,6 +24,7 @@
 
 #include "diagnose.h"
 
+#include <linux/limits.h> /* PATH_MAX; <limits.h> is also a file of ours */
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>

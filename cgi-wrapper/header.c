@@ -69,16 +69,21 @@ static bool is_field(const char *s, size_t len, const char *name)
     return len == strlen(name) && strncasecmp(s, name, len) == 0;
 }
 
-/* Three digits at most, as atoi(3) takes them; 0 where httpd would not have
- * it. */
+/* As atoi(3) reads it; 0 where httpd would make a 500 of it. */
 static int status_of(const char *s)
 {
     int n = 0;
 
-    for (int i = 0; i < 4 && *s >= '0' && *s <= '9'; i++) {
-        n = n * 10 + (*s++ - '0');
+    for (s += *s == '+'; *s >= '0' && *s <= '9' && n < 1000; s++) {
+        n = n * 10 + (*s - '0');
     }
     return n >= 100 && n <= 999 ? n : 0;
+}
+
+/* These two are not sent as they are. */
+static bool is_remade(const char *s, size_t len)
+{
+    return is_field(s, len, "Content-Type") || is_field(s, len, "Last-Modified");
 }
 
 static enum cgiw_header_state look_at(struct cgiw_header *h, const char *text)
@@ -99,7 +104,7 @@ static enum cgiw_header_state look_at(struct cgiw_header *h, const char *text)
             return bad(h, CGIW_STATUS);
         }
     }
-    else if (!is_field(text, len, "Content-Type")
+    else if (!is_remade(text, len)
              && (!is_name(text, len, h->unsafe) || !is_value(value))) {
         return bad(h, CGIW_PLAIN);
     }
@@ -151,6 +156,14 @@ enum cgiw_header_state cgiw_header_scan(struct cgiw_header *h, const char *buf,
     return h->state;
 }
 
+/* A last line without its end is no fault if its begin is a field's. */
+static bool may_be_field(const struct cgiw_header *h, const char *text)
+{
+    const char *colon = strchr(text, ':');
+
+    return colon && is_name(text, (size_t)(colon - text), h->unsafe);
+}
+
 int cgiw_header_fault(const struct cgiw_header *h, const char *buf, size_t len,
                       struct cgiw_facts *facts)
 {
@@ -168,8 +181,8 @@ int cgiw_header_fault(const struct cgiw_header *h, const char *buf, size_t len,
     }
     n = copy_line(line, lf ? (size_t)(lf - line) : left, facts->what,
                   sizeof facts->what);
-    /* A last line without its end that may still become a header's. */
-    if (h->state == CGIW_HEADER_MORE && (n == 0 || strchr(facts->what, ':'))) {
+    if (h->state == CGIW_HEADER_MORE
+        && (n == 0 || may_be_field(h, facts->what))) {
         facts->what[0] = '\0';
         return CGIW_E12;
     }

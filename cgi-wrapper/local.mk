@@ -1,0 +1,19 @@
+# The CGI wrapper: cores in libcgiw, for the daemon, the module, tests and fuzz
+# targets alike; libc only.
+noinst_LTLIBRARIES += libcgiw.la
+CGIW_CPPFLAGS = -I$(srcdir)/cgi-wrapper $(AM_CPPFLAGS)
+libcgiw_la_CPPFLAGS = $(CGIW_CPPFLAGS)
+libcgiw_la_CFLAGS = $(CORE_CFLAGS)
+
+# What is said to it and what it knows.
+libcgiw_la_SOURCES = \
+	cgi-wrapper/sites.c cgi-wrapper/sites.h \
+	cgi-wrapper/wire.c cgi-wrapper/wire.h
+
+# The script, on its way to execve.
+
+# Limits and process trees.
+libcgiw_la_SOURCES += \
+	cgi-wrapper/limits.h
+
+# The daemon itself.

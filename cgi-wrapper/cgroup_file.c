@@ -149,7 +149,8 @@ int cgiw_group_kill_frozen(int dir, int version)
     if (rc) {
         return rc;
     }
-    /* One that waits for a disk may take its time, but forks nothing so long. */
+    /* One that waits for a disk may take its time, but forks nothing so long.
+     */
     for (int i = 0; i < FREEZE_MS && !is_frozen(dir, version); i++) {
         pause_ms(1);
     }

@@ -468,7 +468,8 @@ void cgiw_hierarchies_open(struct cgiw_hierarchies *h, const char *group,
     memset(h, 0, sizeof *h);
     (void)snprintf(h->name, sizeof h->name, "%s%d.%" PRIu64, prefix,
                    (int)getpid(), cgiw_tree_started(getpid()));
-    why(h, ~0U, "no control groups are mounted where this process sees its own");
+    why(h, ~0U,
+        "no control groups are mounted where this process sees its own");
     read_mounts(&f);
     for (size_t i = 0; i < f.mounts; i++) {
         if (f.mount[i].version == 2) {

@@ -10,9 +10,9 @@ enum { CGIW_HIERARCHIES = 6, CGIW_HOLDS_COUNT = 7, CGIW_WHY = 320 };
 
 struct cgiw_hierarchy {
     int version;
-    unsigned holds; /* cgiw_holds bits that this one is for */
-    int base;       /* directory; the caller's group */
-    int fd;         /* directory; the daemon's group in it */
+    unsigned holds;  /* cgiw_holds bits that this one is for */
+    int base;        /* directory; the caller's group */
+    int fd;          /* directory; the daemon's group in it */
     char path[1024]; /* of that, for messages */
 };
 
@@ -20,7 +20,7 @@ struct cgiw_hierarchies {
     size_t count;
     unsigned holds; /* of all */
     struct cgiw_hierarchy list[CGIW_HIERARCHIES];
-    char name[256];                      /* of the daemon's group */
+    char name[256];                       /* of the daemon's group */
     char why[CGIW_HOLDS_COUNT][CGIW_WHY]; /* by the number of the bit */
 };
 

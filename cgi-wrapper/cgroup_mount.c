@@ -87,9 +87,9 @@ static bool own_group(const char *self, int version, unsigned controllers,
         if (!colon || colon > end) {
             continue;
         }
-        if (version == 2 ? colon == list + 1
-                         : bits(list + 1, (size_t)(colon - list - 1))
-                               & controllers) {
+        if (version == 2
+                ? colon == list + 1
+                : bits(list + 1, (size_t)(colon - list - 1)) & controllers) {
             path->at = colon + 1;
             path->len = (size_t)(end - path->at);
             return true;
@@ -114,8 +114,7 @@ static bool set_own(struct cgiw_mount *m, const struct word *root,
 }
 
 /* One line: ID PARENT DEV ROOT POINT OPTIONS [TAG…] - TYPE SOURCE OPTIONS */
-static bool parse_line(const char *line, const char *self,
-                       struct cgiw_mount *m)
+static bool parse_line(const char *line, const char *self, struct cgiw_mount *m)
 {
     struct word field[6], w, path;
 

@@ -29,7 +29,7 @@ unsigned cgiw_controller_bit(const char *name, size_t len);
 
 /* Fills list with the mounts that are of use: of each hierarchy the first in
  * which the process's own group can be seen. (A container may see a part of a
- * hierarchy only, or none of its own.) Returns how many; at most CGIW_MOUNTS. */
+ * hierarchy only, or none of its own.) Returns how many. */
 size_t cgiw_mounts_parse(const char *mountinfo, const char *self_cgroup,
                          struct cgiw_mount list[CGIW_MOUNTS]);
 

@@ -10,23 +10,17 @@
 #define STR(n) #n
 #define DIGITS(n) STR(n)
 
-/* Not setrlimit(): in a 32-bit program that one cuts large values. */
-static int set(__rlimit_resource_t resource, rlim_t soft, rlim_t hard)
-{
-    const struct rlimit value = {soft, hard};
-
-    return prlimit(0, resource, &value, NULL) ? -errno : 0;
-}
-
+/* Never above what the daemon has itself: that takes a capability. */
 static int lower(__rlimit_resource_t resource, rlim_t soft, rlim_t hard)
 {
-    struct rlimit now;
+    struct rlimit r;
 
-    if (prlimit(0, resource, NULL, &now)) {
+    if (getrlimit(resource, &r)) {
         return -errno;
     }
-    hard = hard < now.rlim_max ? hard : now.rlim_max;
-    return set(resource, soft < hard ? soft : hard, hard);
+    r.rlim_max = hard < r.rlim_max ? hard : r.rlim_max;
+    r.rlim_cur = soft < r.rlim_max ? soft : r.rlim_max;
+    return setrlimit(resource, &r) ? -errno : 0;
 }
 
 rlim_t cgiw_limits_nproc(const struct cgiw_limits *limits)
@@ -46,7 +40,7 @@ int cgiw_rlimits_before(const struct cgiw_limits *limits, unsigned holds)
 
     if ((rc = lower(RLIMIT_CORE, 0, 0)) || (rc = lower(RLIMIT_NICE, 0, 0))
         || (rc = lower(RLIMIT_RTPRIO, 0, 0))
-        || (rc = lower(RLIMIT_MEMLOCK, 64 << 10, 64 << 10))
+        || (rc = lower(RLIMIT_MEMLOCK, 8 << 20, 8 << 20))
         || (rc = lower(RLIMIT_NOFILE, 1024, 4096))
         || (rc = lower(RLIMIT_FSIZE, RLIM_INFINITY, RLIM_INFINITY))) {
         return rc;

@@ -13,7 +13,7 @@
 #ifndef CGIW_DIAGNOSE_H
 #define CGIW_DIAGNOSE_H
 
-#include <limits.h>
+#include <linux/limits.h> /* PATH_MAX; <limits.h> is also a file of ours */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -107,7 +107,7 @@ struct cgiw_facts {
     char last_line[256];    /* E12: the last of stderr, raw; may be "" */
 };
 
-#define CGIW_TEXT_MAX 1024 /* bytes of a text, its NUL included */
+#define CGIW_EXPLAIN_MAX 1024 /* bytes of a text, its NUL included */
 
 /* The HTTP status of a code; 500 for a number that is no code. */
 int cgiw_status(unsigned code);
@@ -117,8 +117,8 @@ int cgiw_status(unsigned code);
 const char *cgiw_code_en(unsigned code);
 const char *cgiw_code_ja(unsigned code);
 
-/* Writes the whole line for the log into out (size bytes, CGIW_TEXT_MAX will
- * do), from the code on, without a newline. Cut to fit, never inside a
+/* Writes the whole line for the log into out (size bytes, CGIW_EXPLAIN_MAX
+ * will do), from the code on, without a newline. Cut to fit, never inside a
  * character. Returns its length. facts->code is not looked at. */
 size_t cgiw_explain(enum cgiw_code code, const struct cgiw_facts *facts,
                     char *out, size_t size);

@@ -1,14 +1,16 @@
 # The CGI wrapper: cores in libcgiw, for the daemon, the module, tests and fuzz
 # targets alike; libc only.
 noinst_LTLIBRARIES += libcgiw.la
-CGIW_CPPFLAGS = -I$(srcdir)/cgi-wrapper $(AM_CPPFLAGS)
+# -iquote: for everybody else limits.h is the system's
+CGIW_CPPFLAGS = -iquote $(srcdir)/cgi-wrapper $(AM_CPPFLAGS)
 libcgiw_la_CPPFLAGS = $(CGIW_CPPFLAGS)
 libcgiw_la_CFLAGS = $(CORE_CFLAGS)
 
 # What is said to it and what it knows.
 libcgiw_la_SOURCES = \
 	cgi-wrapper/sites.c cgi-wrapper/sites.h \
-	cgi-wrapper/wire.c cgi-wrapper/wire.h
+	cgi-wrapper/wire.c cgi-wrapper/wire.h \
+	cgi-wrapper/json.c cgi-wrapper/json.h
 
 # The script, on its way to execve.
 

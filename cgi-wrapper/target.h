@@ -23,7 +23,7 @@
 
 #include "diagnose.h"
 
-#include <limits.h>
+#include <linux/limits.h> /* PATH_MAX; <limits.h> is also a file of ours */
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -31,7 +31,8 @@
 
 struct cgiw_target_rules {
     const char *root;  /* absolute; a slash at its end does not matter */
-    const char *shown; /* how the customer sees root by FTP: "/", "/web" */
+    const char *shown; /* how the customer sees root by FTP: "/web"; "/"
+                          or "" for the top */
     const char *user;  /* whom the site runs as, for texts */
     uid_t uid;
     bool symlinks;     /* same-owner links are allowed */

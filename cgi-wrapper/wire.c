@@ -6,7 +6,7 @@
 #include <sys/uio.h>
 
 _Static_assert(sizeof(struct cgiw_request) == 28, "no padding on the wire");
-_Static_assert(sizeof(struct cgiw_reply) == 48, "no padding on the wire");
+_Static_assert(sizeof(struct cgiw_reply) == 56, "no padding on the wire");
 
 /* "/a/b": so a prefix can be compared, and a walk needs no thought of "..". */
 int cgiw_path_is_normal(const char *path, size_t len)

@@ -20,11 +20,11 @@
 
 #define CGIW_MAGIC 0x43474957u /* "CGIW" */
 #define CGIW_VERSION 1
-#define CGIW_PATH_MAX 4096         /* bytes of a path, without a NUL */
-#define CGIW_COMMAND_MAX 8192      /* bytes of a command of CGIW_EXEC_CMD */
-#define CGIW_ENV_MAX (1u << 20)    /* bytes of the environment */
-#define CGIW_ENV_COUNT_MAX 2000    /* variables */
-#define CGIW_REPLY_TEXT_MAX 1024         /* bytes of a reply's text */
+#define CGIW_PATH_MAX 4095       /* bytes of a path, without a NUL */
+#define CGIW_COMMAND_MAX 8192    /* bytes of a command of CGIW_EXEC_CMD */
+#define CGIW_ENV_MAX (1u << 20)  /* bytes of the environment */
+#define CGIW_ENV_COUNT_MAX 2000  /* variables */
+#define CGIW_REPLY_TEXT_MAX 1024 /* bytes of a reply's text */
 #define CGIW_REQUEST_FDS_MAX 5
 #define CGIW_ENV_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
@@ -52,7 +52,8 @@ struct cgiw_request {
 enum cgiw_reply_kind {
     CGIW_STARTED = 1, /* execve is next: the request was taken */
     CGIW_WARNED = 2,  /* it will run, but its owner should mend something */
-    CGIW_REFUSED = 3, /* last: nothing was run */
+    CGIW_REFUSED = 3, /* last: nothing was run; behind CGIW_STARTED as well,
+                         when it is execve that fails */
     CGIW_ENDED = 4    /* last: it has ended, as wait_status says */
 };
 
@@ -65,7 +66,7 @@ struct cgiw_reply {
     uint32_t wall_ms;       /* from the request to its end */
     uint32_t cpu_ms;        /* user and system, of the whole tree if known */
     uint64_t memory_bytes;  /* the most that was in use */
-    uint32_t detail[2];     /* the limit and the use, in units of the code */
+    uint64_t detail[2];     /* the limit and the use: seconds, bytes, number */
     uint16_t text_len;      /* bytes of UTF-8 that follow: one line, no NUL */
     uint16_t retry_after_s; /* with E18 and E22 */
     uint32_t reserved;      /* 0 */
@@ -109,8 +110,8 @@ int cgiw_request_send(int sock, uint32_t site, const char *path,
                       uint32_t env_bytes, const struct cgiw_request_fds *fds,
                       int flags);
 
-/* Sends a reply with its text (may be NULL; cut at CGIW_REPLY_TEXT_MAX) by a control
- * descriptor, never waiting; magic and text_len are filled in. 0 or -errno:
+/* Sends a reply with its text (may be NULL; cut at CGIW_REPLY_TEXT_MAX) by
+ * a control descriptor, never waiting; magic and text_len are filled in. 0 or -errno:
  * -EAGAIN when the other side does not read, -EPIPE when it has closed. */
 int cgiw_reply_send(int control, const struct cgiw_reply *reply,
                     const char *text);

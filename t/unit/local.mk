@@ -245,3 +245,9 @@ UNIT_TESTS += t/unit/denied.t
 t_unit_denied_t_SOURCES = t/unit/denied.c
 t_unit_denied_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_denied_t_LDADD = $(UNIT_LIBS)
+# What holds scripts; as root, with real ones.
+UNIT_TESTS += t/root/cgi_limits.t
+t_root_cgi_limits_t_SOURCES = t/root/cgi_limits.c
+t_root_cgi_limits_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_root_cgi_limits_t_CFLAGS = $(UNIT_CFLAGS)
+t_root_cgi_limits_t_LDADD = libcgiw.la $(UNIT_LIBS)

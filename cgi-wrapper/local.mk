@@ -22,6 +22,13 @@ libcgiw_la_SOURCES += \
 
 # Limits and process trees.
 libcgiw_la_SOURCES += \
-	cgi-wrapper/limits.h
+	cgi-wrapper/capabilities.c cgi-wrapper/capabilities.h \
+	cgi-wrapper/cgroup.c cgi-wrapper/cgroup.h \
+	cgi-wrapper/cgroup_file.c cgi-wrapper/cgroup_file.h \
+	cgi-wrapper/cgroup_hierarchy.c cgi-wrapper/cgroup_hierarchy.h \
+	cgi-wrapper/cgroup_mount.c cgi-wrapper/cgroup_mount.h \
+	cgi-wrapper/confine.c cgi-wrapper/confine.h \
+	cgi-wrapper/limits.c cgi-wrapper/limits.h \
+	cgi-wrapper/tree.c cgi-wrapper/tree.h
 
 # The daemon itself.

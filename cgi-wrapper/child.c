@@ -244,7 +244,7 @@ static void walk(const struct cgiw_child *c)
 static void ask_operator(const struct cgiw_child *c)
 {
     const struct omk_denied_entry *entry =
-        omk_denied_find(c->denied, c->site->login, my.target.shown,
+        omk_denied_find(c->denied, c->site->login, my.facts.script,
                         my.target.st.st_dev, my.target.st.st_ino);
 
     if (entry) {
@@ -253,9 +253,13 @@ static void ask_operator(const struct cgiw_child *c)
     }
 }
 
-/* Does not return but when execve fails: then its errno. */
-static int execute(const struct cgiw_child *c, const char *program)
+/* Runs my.argv: by the descriptor (of a program: the very file that was
+ * looked at), or by the path where that is -1. Returns when it fails: errno. */
+static int execute(const struct cgiw_child *c, int fd, const char *path)
 {
+    /* They change neither; their prototypes are older than const. */
+    char *const *argv = (char *const *)(uintptr_t)my.argv;
+
     /* The daemon's are close-on-exec as they are; this is for one that is not
      * by mistake. ENOSYS: before Linux 5.9. */
     if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0 && errno != ENOSYS) {
@@ -263,8 +267,8 @@ static int execute(const struct cgiw_child *c, const char *program)
     }
     reply(c, CGIW_STARTED, CGIW_OK, NULL);
     c->slot->stage = CGIW_STAGE_EXEC;
-    /* It changes neither; its prototype is older than const. */
-    (void)execve(program, (char *const *)(uintptr_t)my.argv, my.envp);
+    (void)(fd < 0 ? execve(path, argv, my.envp)
+                  : execveat(fd, "", argv, my.envp, AT_EMPTY_PATH));
     return errno;
 }
 
@@ -277,7 +281,7 @@ static _Noreturn void run_command(const struct cgiw_child *c)
     my.argv[1] = "-c";
     my.argv[2] = c->request->command;
     my.argv[3] = NULL;
-    error = execute(c, "/bin/sh");
+    error = execute(c, -1, "/bin/sh");
     fail(c, "/bin/sh", error);
 }
 
@@ -347,9 +351,9 @@ static _Noreturn void run_script(const struct cgiw_child *c)
     make_environment(c, my.shebang.runs == CGIW_RUNS_BY_PHP_CGI);
     add_query_words(
         c, cgiw_shebang_argv(&my.shebang, my.target.path, my.argv));
-    error = execute(c, my.shebang.runs == CGIW_RUNS_ITSELF
-                           ? my.target.path
-                           : my.shebang.interpreter);
+    error = execute(
+        c, my.shebang.runs == CGIW_RUNS_ITSELF ? my.target.fd : -1,
+        my.shebang.interpreter);
     refuse(c, (enum cgiw_code)cgiw_shebang_failed(&my.shebang, error, &rules,
                                                   &my.facts));
 }

@@ -65,13 +65,17 @@ struct cgiw_daemon {
     int listener; /* -1: none */
     char control_path[4096];
     struct cgiw_client clients[CGIW_CLIENTS_MAX];
-    int64_t next_tick_ms, busy_until_ms;
-    uint64_t dropped; /* requests that were none */
-    int draining, stopping;
+    int64_t next_tick_ms;
+    int64_t tick_until_ms; /* while anything runs, and a little longer */
+    int64_t stop_by_ms;    /* 0: not asked to stop */
+    uint64_t dropped;      /* requests that were none */
+    int64_t next_drop_told_ms, next_denied_told_ms;
+    int draining; /* the generation has ended: no more requests */
     int unswept; /* processes are left that should be dead */
 };
 
-/* What an epoll event is about: the low half of its data is an index. */
+/* What an epoll event is about: that, whose index, and a tag that tells one
+ * that was meant for another who had the index before. */
 enum cgiw_source {
     CGIW_FROM_REQUESTS = 1,
     CGIW_FROM_SIGNALS,
@@ -80,9 +84,13 @@ enum cgiw_source {
     CGIW_FROM_RUN
 };
 
+/* An event's data. Of tag 24 bits are kept. */
+uint64_t cgiw_daemon_event(enum cgiw_source source, uint32_t index,
+                           uint32_t tag);
+
 /* Adds fd to the loop. 0 or -errno. */
 int cgiw_daemon_watch(struct cgiw_daemon *d, int fd, uint32_t events,
-                      enum cgiw_source source, uint32_t index);
+                      enum cgiw_source source, uint32_t index, uint32_t tag);
 
 /* Milliseconds of a clock that only goes forward. */
 int64_t cgiw_daemon_now_ms(void);

@@ -82,12 +82,12 @@ void cgiw_reap_kill(struct cgiw_daemon *d, struct cgiw_run *run,
     }
 }
 
-void cgiw_reap_hangup(struct cgiw_daemon *d, uint32_t index)
+void cgiw_reap_hangup(struct cgiw_daemon *d, uint32_t index, uint32_t number)
 {
     struct cgiw_run *run = d->runs + index;
 
-    if (index >= d->table.count || !run->site || run->control < 0) {
-        return;
+    if (!run->site || run->control < 0 || (run->number & 0xffffff) != number) {
+        return; /* of a run that has ended just now */
     }
     close(run->control);
     run->control = -1;

@@ -29,9 +29,9 @@ void cgiw_reap_children(struct cgiw_daemon *d);
 void cgiw_reap_kill(struct cgiw_daemon *d, struct cgiw_run *run,
                     enum cgiw_code cause, uint64_t limit, uint64_t used);
 
-/* The other side has closed the control descriptor of the run with that index:
- * nobody wants its output any more. */
-void cgiw_reap_hangup(struct cgiw_daemon *d, uint32_t index);
+/* The other side has closed the control descriptor of the run with that index
+ * and number (24 bits of it): nobody wants its output any more. */
+void cgiw_reap_hangup(struct cgiw_daemon *d, uint32_t index, uint32_t number);
 
 /* Once a second: limits of wall and CPU time, and of processes where no group
  * counts them; processes that have slipped away; leaves that nobody needs. */

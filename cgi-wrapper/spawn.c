@@ -231,7 +231,8 @@ static int prepare(struct cgiw_daemon *d, struct cgiw_run *run,
     run->script = strndup(request->path, request->path_len);
     rc = run->script ? cgiw_daemon_watch(d, run->control,
                                          EPOLLRDHUP | EPOLLONESHOT,
-                                         CGIW_FROM_RUN, index)
+                                         CGIW_FROM_RUN, index,
+                                         run->number)
                      : -ENOMEM;
     if (rc == 0) {
         return 0;
@@ -242,8 +243,8 @@ static int prepare(struct cgiw_daemon *d, struct cgiw_run *run,
     return -1;
 }
 
-static pid_t give_birth(struct cgiw_daemon *d, struct cgiw_run *run,
-                        struct cgiw_slot *slot, struct cgiw_child *child)
+static pid_t give_birth(const struct cgiw_run *run, struct cgiw_slot *slot,
+                        const struct cgiw_child *child)
 {
     pid_t pid;
 
@@ -296,7 +297,7 @@ static int start(struct cgiw_daemon *d, const struct cgiw_site *site,
     child.leaf = run->leaf;
     child.slot = d->table.slots + index;
     child.run = run->number;
-    pid = give_birth(d, run, child.slot, &child);
+    pid = give_birth(run, child.slot, &child);
     if (pid < 0) {
         *why = no_room("fork", errno);
         cgiw_reap_forget(d, run, child.slot);
@@ -335,7 +336,7 @@ static void look_at_denied(struct cgiw_daemon *d)
     }
 }
 
-void cgiw_spawn_request(struct cgiw_daemon *d)
+int cgiw_spawn_request(struct cgiw_daemon *d, int hung_up)
 {
     static struct datagram in; /* large */
     struct cgiw_request_view request;
@@ -343,9 +344,13 @@ void cgiw_spawn_request(struct cgiw_daemon *d)
     struct refusal why = {.code = CGIW_OK};
     const struct cgiw_site *site;
     const char *fault = NULL;
+    ssize_t n = receive(d->requests, &in);
 
-    if (receive(d->requests, &in) < 0) {
-        return; /* somebody else's wake-up, or no memory now: it stays there */
+    if (n < 0) {
+        return 0; /* no memory now: it stays there */
+    }
+    if (n == 0 && hung_up) {
+        return 1;
     }
     if (in.cut) {
         fault = "more descriptors than a request has, or too many open here";
@@ -354,19 +359,19 @@ void cgiw_spawn_request(struct cgiw_daemon *d)
         || cgiw_request_parse(in.bytes, in.len, in.fd_count, &request, &fault)
                != 0) {
         drop(d, &in, fault);
-        return;
+        return 0;
     }
     site = cgiw_config_site(d->config, request.head.site);
     if (!site) {
         drop(d, &in, "no site has its number");
-        return;
+        return 0;
     }
     unpack(d, &in, &request, &fds);
     look_at_denied(d);
     if (start(d, site, &request, &fds, &why) != 0) {
         refuse(d, site, &request, fds.control, &why);
         close_all(in.fds, in.fd_count);
-        return;
+        return 0;
     }
     /* The child has its own; the control descriptor stays. */
     if (fds.in != d->null) {
@@ -375,4 +380,5 @@ void cgiw_spawn_request(struct cgiw_daemon *d)
     close(fds.out);
     close(fds.err);
     close(fds.environment);
+    return 0;
 }

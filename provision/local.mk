@@ -42,6 +42,7 @@ libprovision_la_SOURCES = \
 	provision/status.c provision/status.h \
 	provision/account.c provision/account.h \
 	provision/btrfs.c provision/btrfs.h \
+	provision/cgi.c provision/cgi.h \
 	provision/conf.c provision/conf.h \
 	provision/customer.c provision/customer.h \
 	provision/database.c provision/database.h provision/database_impl.h \

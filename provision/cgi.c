@@ -165,9 +165,9 @@ void omk_cgi_validate(apr_pool_t *p, cfg_t *cfg, const char *section)
         const char *option;
         cfg_validate_callback_t check;
     } checks[] = {
-        {"cpu", check_number},       {"wall", check_number},
-        {"processes", check_number}, {"concurrent", check_number},
-        {"memory", check_size},      {"output", check_size},
+        {"cpu", check_number},          {"wall", check_number},
+        {"processes", check_number},    {"concurrent", check_number},
+        {"memory", check_size},         {"output", check_size},
         {"diagnostics", check_address},
     };
 

@@ -7,19 +7,19 @@
 
 /* A limit of 0 is none. */
 struct omk_cgi {
-    unsigned cpu_s;     /* CPU of a run, all its processes together */
-    unsigned wall_s;    /* how long a run may take */
-    unsigned processes; /* of the customer at once */
+    unsigned cpu_s;      /* CPU of a run, all its processes together */
+    unsigned wall_s;     /* how long a run may take */
+    unsigned processes;  /* of the customer at once */
     unsigned concurrent; /* runs of the customer at once */
-    uint64_t memory;    /* bytes of a run */
-    uint64_t output;    /* bytes that a run may answer */
-    bool strict;        /* CRLF and a byte order mark are errors */
-    bool symlinks;      /* a link to a script of the same owner is followed */
-    bool isindex;       /* a query without = becomes arguments */
-    bool unsafe_inc;    /* Perl finds libraries beside the script */
-    bool no_new_privs;  /* no set-id programs; ends sendmail */
-    bool confine;       /* landlock */
-    bool exec_cmd;      /* SSI's #exec cmd */
+    uint64_t memory;     /* bytes of a run */
+    uint64_t output;     /* bytes that a run may answer */
+    bool strict;         /* CRLF and a byte order mark are errors */
+    bool symlinks;       /* a link to a script of the same owner is followed */
+    bool isindex;        /* a query without = becomes arguments */
+    bool unsafe_inc;     /* Perl finds libraries beside the script */
+    bool no_new_privs;   /* no set-id programs; ends sendmail */
+    bool confine;        /* landlock */
+    bool exec_cmd;       /* SSI's #exec cmd */
     const char *const *diagnostics; /* addresses that see why it failed; NULL at
                                        the end */
 };

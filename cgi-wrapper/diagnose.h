@@ -13,7 +13,7 @@
 #ifndef CGIW_DIAGNOSE_H
 #define CGIW_DIAGNOSE_H
 
-#include <limits.h>
+#include <linux/limits.h> /* PATH_MAX; <limits.h> is also a file of ours */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -76,6 +76,7 @@ enum cgiw_detail {
     CGIW_MEMORY,        /* E21 */
     CGIW_PROCESSES,     /* E21 */
     CGIW_ENV_VALUE,     /* E25: the one variable `what` */
+    CGIW_ENV_COUNT,     /* E25: limit and used are variables */
     CGIW_ENV_BROKEN,    /* E25: the block is not well-formed */
     CGIW_STATUS,        /* E11: Status: without a number from 100 to 999 */
     CGIW_BUSY           /* E22: the program is being written right now */
@@ -89,11 +90,12 @@ struct cgiw_facts {
     enum cgiw_detail detail;
     char script[PATH_MAX];  /* as the customer sees it */
     char where[PATH_MAX];   /* what is at fault, the same way; "": the script */
-    char what[256];         /* E04, E06, E10: the interpreter, or the #! line's
-                               words; E11: the first line; E12 NO_INC: a file;
-                               E22: strerror; E23: the operator's why; E25: a
-                               variable */
-    char nearest[128];      /* E06: what to write instead; may be "" */
+    char what[256];         /* raw, cut to fit. E04, E06: the interpreter; E10:
+                               the first line; E11: the first line of output;
+                               E12 NO_INC: a file; E22: why, may be ""; E23: the
+                               operator's why; E25: a variable */
+    char nearest[256];      /* E06, E10: what to write behind #! instead; may
+                               be "" */
     char user[64];          /* whom the site runs as */
     uint32_t uid;           /* the same */
     uint32_t mode;          /* of what is at fault: st_mode */
@@ -106,7 +108,7 @@ struct cgiw_facts {
     char last_line[256];    /* E12: the last of stderr, raw; may be "" */
 };
 
-#define CGIW_TEXT_MAX 1024 /* bytes of a text, its NUL included */
+#define CGIW_EXPLAIN_MAX 1024 /* bytes of a text, its NUL included */
 
 /* The HTTP status of a code; 500 for a number that is no code. */
 int cgiw_status(unsigned code);
@@ -116,8 +118,8 @@ int cgiw_status(unsigned code);
 const char *cgiw_code_en(unsigned code);
 const char *cgiw_code_ja(unsigned code);
 
-/* Writes the whole line for the log into out (size bytes, CGIW_TEXT_MAX will
- * do), from the code on, without a newline. Cut to fit, never inside a
+/* Writes the whole line for the log into out (size bytes, CGIW_EXPLAIN_MAX
+ * will do), from the code on, without a newline. Cut to fit, never inside a
  * character. Returns its length. facts->code is not looked at. */
 size_t cgiw_explain(enum cgiw_code code, const struct cgiw_facts *facts,
                     char *out, size_t size);

@@ -10,6 +10,7 @@
 #define CGIW_ENVIRON_H
 
 #include "diagnose.h"
+#include "sites.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,9 +21,7 @@
 #define CGIW_ENVIRON_OWN_MAX 12288       /* bytes for ours */
 
 struct cgiw_environ_rules {
-    const char *const *pass; /* names the operator passes; NULL-terminated,
-                                NULL for none */
-    const char *const *site_pass; /* the same, of this site */
+    const struct cgiw_word *passenv, *site_passenv; /* what the operator adds */
     const char *home, *user, *path, *lang; /* HOME; USER and LOGNAME; PATH; LANG */
     bool unsafe_inc;             /* PERL_USE_UNSAFE_INC=1 */
     const char *script_filename; /* for php-cgi: sets SCRIPT_FILENAME, and

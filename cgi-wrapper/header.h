@@ -49,7 +49,7 @@ enum cgiw_header_state cgiw_header_scan(struct cgiw_header *h, const char *buf,
 
 /* The output ended, or the state is BAD: the code, E11 or E12, and for E11
  * *facts gets detail, limit, and what: the first line that is no header,
- * quoted. CGIW_OK when the header is complete. */
+ * raw. CGIW_OK when the header is complete. */
 int cgiw_header_fault(const struct cgiw_header *h, const char *buf, size_t len,
                       struct cgiw_facts *facts);
 

@@ -7,6 +7,7 @@
 #define CGIW_SHEBANG_H
 
 #include "diagnose.h"
+#include "sites.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,13 +29,11 @@ typedef enum cgiw_probed (*cgiw_probe_fn)(void *ctx, const char *path);
 /* The real one: stat(2) and faccessat(2) with the effective ids; no ctx. */
 enum cgiw_probed cgiw_probe(void *ctx, const char *path);
 
-struct cgiw_interpreter {
-    const char *from, *to; /* absolute paths; the first that fits is taken */
-};
-
 struct cgiw_shebang_rules {
-    const struct cgiw_interpreter *map; /* site's first, then the server's */
-    size_t map_count;
+    /* What to run instead: the site's own words, then the server's. Without a
+     * word for it /usr/bin/php8.2 and the like become /usr/bin/php-cgi8.2 or
+     * /usr/bin/php-cgi, where that is there. */
+    const struct cgiw_word *site_interpreters, *interpreters;
     const char *path; /* PATH, for #!/usr/bin/env X */
     bool strict;      /* CRLF and a byte order mark are errors */
     cgiw_probe_fn probe;

@@ -26,6 +26,12 @@ const char *omk_php_socket(apr_pool_t *p, const struct omk_node *n,
     return apr_pstrcat(p, n->run_dir, "/php/", login, ".sock", NULL);
 }
 
+const char *omk_php_status_socket(apr_pool_t *p, const struct omk_node *n,
+                                  const char *login)
+{
+    return apr_pstrcat(p, n->run_dir, "/php/", login, ".status", NULL);
+}
+
 const char *omk_cgi_socket(apr_pool_t *p, const struct omk_node *n)
 {
     return apr_pstrcat(p, n->run_dir, "/cgi.sock", NULL);

@@ -116,8 +116,10 @@ static const char *capabilities(apr_pool_t *p, const struct omk_node *n,
         c->cgi ? cgi(p, n, c, tree) : "",
         c->counter ? apr_psprintf(p, "    Use OmakaseCounter %s\n", c->login)
                    : "",
-        c->php ? apr_psprintf(p, "    Use OmakasePHP \"%s\"\n",
-                              omk_php_socket(p, n, c->login))
+        c->php ? apr_psprintf(p,
+                              "    Use OmakasePHP \"%s\"\n"
+                              "    Use OmakaseDenied %s \"%s\"\n",
+                              omk_php_socket(p, n, c->login), c->login, tree)
                : "",
         c->include.data
             ? apr_psprintf(p,

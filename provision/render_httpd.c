@@ -98,11 +98,12 @@ static const char *cgi(apr_pool_t *p, const struct omk_node *n,
 
     return apr_psprintf(
         p,
-        "    Use OmakaseCGI \"%s\" %s %s \"cpu=%u wall=%u "
+        "    Use OmakaseCGI %s \"%s\" %s %s \"cpu=%u wall=%u "
         "memory=%" APR_UINT64_T_FMT " processes=%u concurrent=%u "
         "output=%" APR_UINT64_T_FMT "\"\n%s%s",
-        tree, script_user(n, c), script_group(n, c), g->cpu_s, g->wall_s,
-        g->memory, g->processes, g->concurrent, g->output, cgi_switches(p, g),
+        c->login, tree, script_user(n, c), script_group(n, c), g->cpu_s,
+        g->wall_s, g->memory, g->processes, g->concurrent, g->output,
+        cgi_switches(p, g),
         c->ssi ? apr_psprintf(p, "    Use OmakaseSSIExec \"%s\"\n", tree) : "");
 }
 

@@ -47,8 +47,8 @@ sub rendered {
     my $text = conf($all);
     my @use = $text =~ /^    (Use OmakaseCGI .*)$/mg;
     my $who = sub { join ' ', $user // $_[0], $group // $_[0] };
-    is($use[0], sprintf('Use OmakaseCGI "%s/srv/omakase/%s" %s "cpu=30 wall=200 memory=268435456 processes=20 '
-        . 'concurrent=10 output=1073741824"', $n->root, $all, $who->($all)),
+    is($use[0], sprintf('Use OmakaseCGI %s "%s/srv/omakase/%s" %s "cpu=30 wall=200 memory=268435456 processes=20 '
+        . 'concurrent=10 output=1073741824"', $all, $n->root, $all, $who->($all)),
         'P40, P43: whom scripts run as, and the limits of omakase.conf');
     is(@use, 2, 'in each virtual host');
     like($text, qr/Use OmakaseSSI .*\n    Use OmakaseCGI .*\n    Use OmakaseSSIExec "/, 'SSI may run scripts');

@@ -2,6 +2,8 @@
 #ifndef OMK_NODE_H
 #define OMK_NODE_H
 
+#include "cgi.h"
+
 #include <apr_pools.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -76,6 +78,7 @@ struct omk_node {
 
     /* The node's certificate, for FTP (and mail); "" where there is none. */
     const char *tls_certificate, *tls_key;
+    struct omk_cgi cgi; /* of a customer who says nothing else */
 
     unsigned keep; /* generations that stay, with the current one */
 };

@@ -73,6 +73,16 @@ const char *omk_php_socket(apr_pool_t *p, const struct omk_node *n,
 /* Where ProFTPD tells its fingerprint: ADDRESS:PORT of loopback. There must be
  * an address that it listens on. */
 const char *omk_ftp_probe_at(apr_pool_t *p, const struct omk_node *n);
+/* Where a pool says what it does, and by which address: not for visitors. */
+const char *omk_php_status_socket(apr_pool_t *p, const struct omk_node *n,
+                                  const char *login);
+#define OMK_PHP_STATUS "/.omakase/php-status"
+
+/* Of the CGI wrapper: its control sockets are PATH and PATH.*; the list of what
+ * is disabled; the name of its cgroup, another for each root. */
+const char *omk_cgi_socket(apr_pool_t *p, const struct omk_node *n);
+const char *omk_cgi_denied(apr_pool_t *p, const struct omk_node *n);
+const char *omk_cgi_name(apr_pool_t *p, const struct omk_node *n);
 
 /* The pool that answers for php-fpm itself. */
 #define OMK_PHP_PROBE "omakase-probe"

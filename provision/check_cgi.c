@@ -1,0 +1,93 @@
+/* What this machine can hold customers' CGI scripts to: the CGI wrapper's own
+ * words. */
+#include "check_impl.h"
+
+#include "err.h"
+#include "node.h"
+#include "run.h"
+
+#include <apr_strings.h>
+#include <jansson.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ID_CGI "OMK0328"
+#define TIMEOUT_S 20
+
+static const char *word(const json_t *j, const char *key)
+{
+    const char *text = json_string_value(json_object_get(j, key));
+
+    return text ? text : "";
+}
+
+/* Adds what holds to *held; says what does not. */
+static void one(const struct omk_check *c, const json_t *j, const char **held)
+{
+    const char *name = word(j, "name");
+    const char *holding = word(j, "holding");
+
+    if (!strcmp(holding, "held")) {
+        *held = apr_pstrcat(c->p, *held, **held ? ", " : "", name, " (",
+                            word(j, "by"), ")", NULL);
+        return;
+    }
+    omk_check_say(
+        c, !strcmp(holding, "partly") ? OMK_CHECK_NOTE : OMK_CHECK_WARNING,
+        ID_CGI, apr_pstrcat(c->p, "CGI: ", name, NULL),
+        apr_pstrcat(c->p, !strcmp(holding, "partly") ? "holds partly, " : "",
+                    "by ", *word(j, "by") ? word(j, "by") : "nothing", NULL),
+        apr_pstrdup(c->p, word(j, "text")));
+}
+
+static void read_answer(const struct omk_check *c, const char *program,
+                        const char *output)
+{
+    json_t *answer = json_loads(output, 0, NULL);
+    json_t *list = json_object_get(answer, "capabilities");
+    const char *held = "";
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        one(c, json_array_get(list, i), &held);
+    }
+    if (!json_array_size(list)) {
+        omk_check_say(c, OMK_CHECK_ERROR, ID_CGI, program,
+                      "does not say what it can do",
+                      "is it of another version? install Omakase anew");
+    }
+    else if (*held) {
+        omk_check_say(c, OMK_CHECK_NOTE, ID_CGI, "CGI",
+                      apr_pstrcat(c->p, "these limits hold: ", held, NULL),
+                      "nothing");
+    }
+    json_decref(answer);
+}
+
+void omk_check_cgi(const struct omk_check *c)
+{
+    const char *program =
+        apr_pstrcat(c->p, c->n->libexec, "/cgi-wrapper", NULL);
+    const char *module =
+        apr_pstrcat(c->p, c->n->modules, "/mod_cgi_wrapper.so", NULL);
+    const char *argv[] = {program, "--capabilities", "--json", NULL};
+    const char *output = "";
+    struct omk_err err = {0};
+    int status = 0;
+
+    if (access(program, X_OK) != 0 || access(module, F_OK) != 0) {
+        omk_check_say(c, OMK_CHECK_WARNING, ID_CGI,
+                      access(program, X_OK) != 0 ? program : module,
+                      "is not there: customers' CGI scripts are answered with "
+                      "403",
+                      "install it, or declare customers with cgi = off");
+        return;
+    }
+    if (omk_run(c->p, argv, TIMEOUT_S, &status, &output, &err) || status != 0) {
+        omk_check_say(c, OMK_CHECK_ERROR, ID_CGI, program,
+                      *err.text ? err.text
+                                : apr_psprintf(c->p, "ends with %d", status),
+                      "run it with --capabilities and see");
+        return;
+    }
+    read_answer(c, program, output);
+}

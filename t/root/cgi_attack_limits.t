@@ -45,6 +45,7 @@ my $DEAF = 'trap "" TERM HUP INT PIPE QUIT USR1; ';
 
 attacks(
     {name => 'a script that TERM does not end',
+        mutation => ['reap.c', 'cgiw_reap_kill(d, run, CGIW_OK, 0, 0);', ''],
         attack => sub { my ($w, $d) = @_; return left_of($w, $d, $w->sh(mallory => 'deaf.cgi', $DEAF . 'while :; do sleep 1; done')) }},
     {name => 'a child in a session of its own, whose parents are gone',
         attack => sub {
@@ -105,12 +106,15 @@ EOT
             return $gained || ($most > 90 ? "$most run" : '');
         }},
     {name => 'wall time', sites => {both => 'wall=2'},
+        mutation => ['reap.c', 'limits->wall_s && wall_ms >=', '0 && wall_ms >='],
         attack => sub { my ($w, $d) = @_; return ended_with($w, $d, $w->sh(mallory => 'sleep.cgi', $DEAF . 'sleep 20'), 'E14') }},
     {name => 'wall time of a script that has stopped itself', sites => {both => 'wall=2'},
+        mutation => ['reap.c', 'limits->wall_s && wall_ms >=', '0 && wall_ms >='],
         attack => sub { my ($w, $d) = @_; return ended_with($w, $d, $w->sh(mallory => 'stop.cgi', 'kill -STOP $$'), 'E14') }},
     {name => 'CPU time of one process', sites => {both => 'cpu=1 wall=20'},
         attack => sub { my ($w, $d) = @_; return ended_with($w, $d, $w->perl(mallory => 'spin.cgi', '$SIG{XCPU} = "IGNORE"; 1 while 1;'), 'E15') }},
     {name => 'CPU time of many processes, each below the limit', sites => {both => 'cpu=2 wall=25'},
+        mutation => ['reap.c', 'limits->cpu_s && cpu_us >=', '0 && cpu_us >='],
         attack => sub {
             my ($w, $d) = @_;
             my $file = $w->perl(mallory => 'shares.cgi', 'while (1) { my $p = fork // next; if (!$p) { my $i; $i++ while (times)[0] < 0.3; exit } waitpid $p, 0 }');

@@ -39,20 +39,36 @@ sub differs {
     return $got eq $expected ? '' : "got $got" =~ s/\s+\z//r;
 }
 
+my $LISTED = 'return has(names, sizeof names / sizeof *names, name, len)';
+my @OPEN = ('environ.c', $LISTED, $LISTED =~ s/return /return 1 || /r);
+my %MUTATION = (LD_PRELOAD => \@OPEN, PERL5OPT => \@OPEN, http_proxy => \@OPEN,
+    HTTP_PROXY => ['environ.c', '|| has(never, sizeof never / sizeof *never, name, len)', '']);
+
 attacks(
     {name => 'supplementary groups of root\'s', start => \%AS_ROOT,
+        mutation => ['child.c', 'c->own_uid == 0 && setgroups(0, NULL) != 0', '0',
+            'child.c', '|| (c->own_uid == 0 && getgroups(0, NULL) != 0)', ''],
         attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'id -G'), "$w->{alice}{gid}\n") }},
     {name => 'root\'s group', start => \%AS_ROOT,
+        mutation => ['child.c', 'setresgid(gid, gid, gid) != 0', '0',
+            'child.c', '|| rg != gid || eg != gid || sg != gid', '',
+            'child.c', '|| (c->own_uid == 0 && setgid(0) == 0)', ''],
         attack => sub {
             my ($w, $d) = @_;
             return differs(says($w, $d, 'grep ^Gid: /proc/self/status'), "Gid:" . "\t$w->{alice}{gid}" x 4 . "\n");
         }},
     {name => 'root', start => \%AS_ROOT,
+        mutation => ['child.c', 'setresuid(uid, uid, uid) != 0', '0',
+            'child.c', 'r != uid || e != uid || s != uid', '0',
+            'child.c', 'setuid(0) == 0 || setresuid((uid_t)-1, 0, (uid_t)-1) == 0', '0'],
         attack => sub {
             my ($w, $d) = @_;
             return differs(says($w, $d, 'grep ^Uid: /proc/self/status'), "Uid:" . "\t$w->{alice}{uid}" x 4 . "\n");
         }},
     {name => 'root again', start => \%AS_ROOT,
+        mutation => ['child.c', 'setresuid(uid, uid, uid) != 0', 'setresuid(0, uid, uid) != 0',
+            'child.c', 'r != uid || e != uid || s != uid', '0',
+            'child.c', 'setuid(0) == 0 || setresuid((uid_t)-1, 0, (uid_t)-1) == 0', '0'],
         attack => sub {
             my ($w, $d) = @_;
             my $file = $w->perl(alice => 'again.cgi', <<'EOT');
@@ -80,6 +96,7 @@ EOT
             return differs(says($w, $d, 'for fd in 3 4 5 6 7 8 10 11 12; do test -e /proc/$$/fd/$fd && readlink /proc/$$/fd/$fd; done; true'), '');
         }},
     {name => 'the environment of who started httpd', start => \%AS_ROOT,
+        mutation => ['child.c', 'my.argv, my.envp)', 'my.argv, environ)'],
         attack => sub {
             my ($w, $d) = @_;
             return differs(says($w, $d, 'tr "\0" "\n" </proc/$$/environ | grep -E "OPERATOR|LD_BIND|PERL5LIB|/usr/sbin"'), '');
@@ -87,8 +104,10 @@ EOT
     {name => 'signals ignored', start => \%AS_ROOT,
         attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'grep ^SigIgn /proc/$$/status'), "SigIgn:\t0000000000000000\n") }},
     {name => 'signals blocked', start => \%AS_ROOT,
+        mutation => ['child.c', 'sigprocmask(SIG_SETMASK, &none, NULL) != 0', '0'],
         attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'grep ^SigBlk /proc/self/status'), "SigBlk:\t0000000000000000\n") }},
     {name => 'a umask of 0', start => \%AS_ROOT,
+        mutation => ['child.c', '(void)umask(c->site->umask);', ''],
         attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'umask'), "0022\n") }},
     {name => 'a core dump', start => \%AS_ROOT,
         attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'ulimit -Hc; ulimit -c unlimited 2>/dev/null && echo raised'), "0\n") }},
@@ -98,12 +117,14 @@ EOT
             return differs(says($w, $d, 'ulimit -St unlimited 2>/dev/null; ulimit -Ht unlimited 2>/dev/null; ulimit -St'), "20\n");
         }},
     {name => 'the session of the daemon', start => \%AS_ROOT,
+        mutation => ['child.c', 'if (setsid() < 0) {', 'if (0) {'],
         attack => sub {
             my ($w, $d) = @_;
             my ($pid, $pgrp, $sid) = split ' ', says($w, $d, 'read -r pid comm state ppid pgrp sid rest </proc/$$/stat; echo $pid $pgrp $sid');
             return $pid == $pgrp && $pid == $sid ? '' : "pid $pid, group $pgrp, session $sid";
         }},
     {name => 'the directory that the daemon stands in', start => \%AS_ROOT,
+        mutation => ['child.c', 'if (fchdir(my.target.dir_fd) != 0) {', 'if (0) {'],
         attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'pwd -P'), "$w->{alice}{root}\n") }},
     {name => 'arguments made of the query',
         attack => sub {
@@ -121,10 +142,23 @@ EOT
             return '';
         }},
 
+    {name => 'a body that php would take for its script',
+        attack => sub {
+            my ($w, $d) = @_;
+            my $file = $w->put(alice => 'php.cgi', "#!/usr/bin/php\n<?php echo 'her own';");
+            for ("QUERY_STRING=-\0", "QUERY_STRING=-f+/dev/stdin\0", "PATH_TRANSLATED=/dev/stdin\0", "SCRIPT_FILENAME=/dev/stdin\0", "A=b\0",
+                "REDIRECT_STATUS=\0GATEWAY_INTERFACE=CGI/1.1\0SCRIPT_FILENAME=/dev/stdin\0PATH_INFO=/x\0") {
+                my $r = $d->ask(site => 1, path => $file, stdin => '<?php echo "GAINED", file_get_contents(__DIR__ . "/secret"); ?>', block => $_);
+                return "$r->{out}" if $r->{out} =~ /GAINED/;
+                return "$r->{codes} $r->{out}" if $r->{out} !~ /her own/;
+            }
+            return '';
+        }},
+
     # What httpd's worker sends, when it is another's.
     (map {
         my ($name, $value) = @$_;
-        {name => "a worker's $name", attack => sub {
+        {name => "a worker's $name", mutation => $MUTATION{$name}, attack => sub {
             my ($w, $d) = @_;
             return differs(says($w, $d, "tr '\\0' '\\n' </proc/\$\$/environ | grep '^$name=' | grep -vF '=$w->{alice}{root}'", env => {$name => $value}), '');
         }}
@@ -134,6 +168,7 @@ EOT
         ['GCONV_PATH', '/tmp'], ['LOCPATH', '/tmp'], ['MALLOC_PERTURB_', '1'], ['TMPDIR', '/etc'], ['HTTP_PROXY', 'http://evil.localhost/'],
         ['http_proxy', 'http://evil.localhost/'], ['PWD', '/etc'], ['SHELL', '/tmp/evil'], ['PATH_', '/tmp']),
     {name => 'a worker\'s PATH, HOME, USER',
+        mutation => [@OPEN],
         attack => sub {
             my ($w, $d) = @_;
             return differs(says($w, $d, 'echo $PATH; echo $HOME; echo $USER $LOGNAME',
@@ -141,6 +176,7 @@ EOT
                 "/usr/local/bin:/usr/bin:/bin\n$w->{alice}{root}\n$w->{alice}{login} $w->{alice}{login}\n");
         }},
     {name => 'a worker\'s library in alice\'s Perl, which reads what is hers',
+        mutation => [@OPEN],
         attack => sub {
             my ($w, $d) = @_;
             my $evil = $w->directory(mallory => 'lib');
@@ -150,6 +186,8 @@ EOT
             return $r->{out} =~ /(GAINED.*)/ ? $1 : $r->{out} =~ /innocent/ ? '' : "$r->{codes} $r->{err}";
         }},
     {name => 'functions for bash in a header\'s name',
+        mutation => ['environ.c', '!is_name(name, len)', '0',
+            @OPEN],
         attack => sub {
             my ($w, $d) = @_;
             my $file = $w->put(alice => 'bash.cgi', "#!/bin/bash\necho Content-Type: text/plain\necho\nls /nonexistent 2>/dev/null\n");

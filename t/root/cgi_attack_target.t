@@ -28,12 +28,14 @@ sub asked {
 
 attacks(
     {name => 'a script of mallory\'s in a directory of alice\'s',
+        mutation => ['target.c', 'if (st->st_uid != w->rules->uid) {', 'if (0) {'],
         attack => sub {
             my ($w, $d) = @_;
             my $file = $w->sh(alice => 'own/x.cgi', $RAN, 0755, by => 'mallory');
             return alices($d, $file, 'E02');
         }},
     {name => 'a script of root\'s',
+        mutation => ['target.c', 'if (st->st_uid != w->rules->uid) {', 'if (0) {'],
         attack => sub {
             my ($w, $d) = @_;
             my $file = $w->sh(alice => 'own/root.cgi', $RAN);
@@ -41,6 +43,7 @@ attacks(
             return alices($d, $file, 'E02');
         }},
     {name => 'a hard link to a script of alice\'s, asked for as mallory\'s',
+        mutation => ['target.c', 'if (st->st_uid != w->rules->uid) {', 'if (0) {'],
         attack => sub {
             my ($w, $d) = @_;
             my $file = $w->sh(alice => 'hard/x.cgi', $RAN);
@@ -50,22 +53,30 @@ attacks(
             return asked($d, 0, "$w->{mallory}{root}/hard/x.cgi", 'E02');
         }},
     {name => 'a script that its group may write to',
+        mutation => ['target.c', 'mode & (OTHERS_WRITE | S_ISUID | S_ISGID)', 'mode & (S_ISUID | S_ISGID)'],
         attack => sub { my ($w, $d) = @_; return alices($d, $w->sh(alice => 'own/group.cgi', $RAN, 0775), 'E19') }},
     {name => 'a script that everybody may write to',
+        mutation => ['target.c', 'mode & (OTHERS_WRITE | S_ISUID | S_ISGID)', 'mode & (S_ISUID | S_ISGID)'],
         attack => sub { my ($w, $d) = @_; return alices($d, $w->sh(alice => 'own/all.cgi', $RAN, 0757), 'E19') }},
     {name => 'a set-uid script',
+        mutation => ['target.c', 'mode & (OTHERS_WRITE | S_ISUID | S_ISGID)', 'mode & OTHERS_WRITE'],
         attack => sub { my ($w, $d) = @_; return alices($d, $w->sh(alice => 'own/suid.cgi', $RAN, 04755), 'E19') }},
     {name => 'a set-gid script',
+        mutation => ['target.c', 'mode & (OTHERS_WRITE | S_ISUID | S_ISGID)', 'mode & OTHERS_WRITE'],
         attack => sub { my ($w, $d) = @_; return alices($d, $w->sh(alice => 'own/sgid.cgi', $RAN, 02755), 'E19') }},
 
     # Directories: who may write to one may put any other file of alice's there.
     {name => 'a directory that everybody may write to',
+        mutation => ['target.c', 'return refuse(w->facts, CGIW_E03, CGIW_PLAIN);', '(void)0;'],
         attack => sub { my ($w, $d) = @_; return in_directory($w, $d, 0777, 'E03') }},
     {name => 'a directory that its group may write to',
+        mutation => ['target.c', 'return refuse(w->facts, CGIW_E03, CGIW_PLAIN);', '(void)0;'],
         attack => sub { my ($w, $d) = @_; return in_directory($w, $d, 0775, 'E03') }},
     {name => 'a directory like /tmp',
+        mutation => ['target.c', 'return refuse(w->facts, CGIW_E03, CGIW_PLAIN);', '(void)0;'],
         attack => sub { my ($w, $d) = @_; return in_directory($w, $d, 01777, 'E03') }},
     {name => 'a directory of mallory\'s',
+        mutation => ['target.c', 'return refuse(w->facts, CGIW_E03, CGIW_OWNER);', '(void)0;'],
         attack => sub {
             my ($w, $d) = @_;
             my $file = $w->sh(alice => 'theirs/sub/x.cgi', $RAN);
@@ -84,6 +95,7 @@ attacks(
 
     # Links.
     {name => 'a link where none is allowed',
+        mutation => ['target.c', 'return refuse(w->facts, CGIW_E20, CGIW_LINK);', '(void)0;'],
         attack => sub {
             my ($w, $d) = @_;
             my $file = $w->sh(alice => 'links/x.cgi', $RAN);
@@ -91,6 +103,7 @@ attacks(
             return alices($d, "$w->{alice}{root}/links/l.cgi", 'E20');
         }},
     {name => 'a link of mallory\'s, where a customer\'s own are allowed',
+        mutation => ['target.c', 'return refuse(w->facts, CGIW_E20, CGIW_LINK_OWNER);', '(void)0;'],
         sites => {both => 'symlinks=1'},
         attack => sub {
             my ($w, $d) = @_;
@@ -102,6 +115,7 @@ attacks(
             return alices($d, $link, 'E20');
         }},
     {name => 'a link out of the site',
+        mutation => ['target.c', 'else if (strcmp(name, "..") == 0) {', 'else if (0) {'],
         sites => {both => 'symlinks=1'},
         attack => sub {
             my ($w, $d) = @_;
@@ -115,6 +129,7 @@ attacks(
             return alices($d, $link, 'E20');
         }},
     {name => 'a link to an absolute path outside',
+        mutation => ['target.c', 'O_RDONLY | O_NOFOLLOW | O_NONBLOCK', 'O_RDONLY | O_NONBLOCK'],
         sites => {both => 'symlinks=1'},
         attack => sub {
             my ($w, $d) = @_;
@@ -128,6 +143,7 @@ attacks(
             return alices($d, $link, 'E20');
         }},
     {name => 'a linked directory',
+        mutation => ['target.c', 'openat(w->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC)', 'openat(w->fd, name, O_PATH | O_CLOEXEC)'],
         attack => sub {
             my ($w, $d) = @_;
             $w->sh(alice => 'real/x.cgi', $RAN);
@@ -138,6 +154,7 @@ attacks(
 
     # Paths.
     {name => 'a path in mallory\'s site, whose root begins with the name of alice\'s',
+        mutation => ['target.c', '(len > n && path[n] != \'/\')', '0'],
         attack => sub {
             my ($w, $d) = @_;
             $w->sh(alice => 'b/x.cgi', $RAN);    # srv/a + b/x.cgi
@@ -145,6 +162,9 @@ attacks(
             return $gained;
         }},
     {name => 'a path with ..',
+        mutation => ['wire.c', '|| (n == 2 && name[0] == \'.\' && name[1] == \'.\')', '',
+            'target.c', 'if (part == 3 && memcmp(path + i, "/..", 3) == 0) {', 'if (0) {',
+            'target.c', 'else if (strcmp(name, "..") == 0) {', 'else if (0) {'],
         attack => sub {
             my ($w, $d) = @_;
             $w->sh(alice => 'outside/x.cgi', $RAN);
@@ -181,6 +201,8 @@ attacks(
 
     # What is looked at is what runs.
     {name => 'mallory swaps a script in a directory that alice has opened',
+        mutation => ['target.c', 'return refuse(w->facts, CGIW_E03, CGIW_PLAIN);', '(void)0;',
+            'target.c', 'if (st->st_uid != w->rules->uid) {', 'if (0) {'],
         attack => sub {
             my ($w, $d) = @_;
             my $dir = $w->directory(alice => 'swap');

@@ -113,6 +113,7 @@ attacks(
             });
         }},
     {name => 'descriptors that nobody takes',
+        mutation => ['spawn.c', 'close_all(in->fds, in->fd_count);', ''],
         attack => sub {
             my ($w, $d) = @_;
             return forged($w, $d, sub {
@@ -122,6 +123,7 @@ attacks(
             });
         }},
     {name => 'an environment that changes after it was looked at',
+        mutation => ['child.c', '(seals & CGIW_ENV_SEALS) != CGIW_ENV_SEALS', '0'],
         attack => sub {
             my ($w, $d) = @_;
             my $file = $w->sh(alice => 'env.cgi', 'env | grep ^QUERY');
@@ -133,6 +135,7 @@ attacks(
             return $gained;
         }},
     {name => 'an environment that is no memfd',
+        mutation => ['child.c', 'seals < 0 || (seals & CGIW_ENV_SEALS) != CGIW_ENV_SEALS', '0'],
         attack => sub {
             my ($w, $d) = @_;
             my $file = $w->sh(alice => 'env.cgi', 'env | grep ^QUERY');
@@ -168,6 +171,25 @@ attacks(
                 sleep 0.5;
             });
         }},
+    {name => 'a control socket that is kept, to end another\'s run by it later',
+        attack => sub {
+            my ($w, $d) = @_;
+            my $quick = $w->sh(mallory => 'quick.cgi', 'echo quick');
+            my @kept;
+            for (1 .. 3) {
+                my ($fds, $own) = ends();
+                send_to($d->socket, Omakase::CgiDaemon::request(site => 0, path => $quick, env_count => 1, env_bytes => 4), @$fds);
+                until_true(sub { recv $own->[2], my $bytes, 4096, 0; length $bytes && Omakase::CgiDaemon::reply($bytes)->{kind} eq 'ended' });
+                push @kept, [$fds->[2], $own->[2]];
+            }
+            my @runs = map { $d->begin(site => 1, path => $w->sh(alice => 'long.cgi', 'exec sleep 60')) } 1 .. 3;
+            until_true(sub { Omakase::CgiAttack::processes($w, 'alice') >= 3 });
+            shutdown $_->[1], 2 for @kept;
+            my $gained = served($w, $d) || served($w, $d);
+            my $left = Omakase::CgiAttack::processes($w, 'alice');
+            $d->abort($_) for @runs;
+            return $gained || ($left == 3 ? '' : "of alice's 3 runs $left are left");
+        }},
     {name => 'garbage without end',
         attack => sub {
             my ($w, $d) = @_;
@@ -184,15 +206,19 @@ attacks(
 
     # Users: uid, gid, root, limits are none of a worker's.
     {name => 'a site of root\'s in the configuration', ends => 1,
+        mutation => ['sites.c', 'w->own_uid ? 0 : CGIW_ID_MIN', '0'],
         config => sub { my ($w) = @_; return join "\t", 'site', 2, 'root', 0, 0, $w->{alice}{root}, 'root', '/root' },
         attack => sub { my ($w, $d) = @_; return refused($w, $d) }},
     {name => 'a site of root\'s group', ends => 1,
+        mutation => ['sites.c', 'w->own_uid ? 0 : CGIW_ID_MIN', '0'],
         config => sub { my ($w) = @_; return join "\t", 'site', 2, 'x', $w->{alice}{uid}, 0, $w->{alice}{root}, 'x', '/' },
         attack => sub { my ($w, $d) = @_; return refused($w, $d) }},
     {name => 'a site of a system account\'s', ends => 1,
+        mutation => ['sites.c', 'w->own_uid ? 0 : CGIW_ID_MIN', '0'],
         config => sub { my ($w) = @_; return join "\t", 'site', 2, 'daemon', 1, 1, $w->{alice}{root}, 'daemon', '/' },
         attack => sub { my ($w, $d) = @_; return refused($w, $d) }},
     {name => 'a site of httpd\'s user', ends => 1,
+        mutation => ['sites.c', 'site->uid == w->config.httpd_uid', '0'],
         config => sub {
             my ($w) = @_;
             my $httpd = $w->{mallory}{uid};
@@ -202,6 +228,8 @@ attacks(
 
     # The operator's socket.
     {name => 'the operator\'s socket, by another user',
+        mutation => ['control.c', 'umask(0177)', 'umask(0)',
+            'control.c', 'who.uid == 0 || who.uid == d->own_uid', '1'],
         config => sub { my ($w) = @_; return "control\t$w->{dir}/control" },
         attack => sub {
             my ($w, $d) = @_;
@@ -211,6 +239,7 @@ attacks(
             return as($w, 'mallory', sub { ask_control($path, 'kill all') });
         }},
     {name => 'the operator\'s socket, when somebody has opened it to all',
+        mutation => ['control.c', 'who.uid == 0 || who.uid == d->own_uid', '1'],
         config => sub { my ($w) = @_; return "control\t$w->{dir}/control" },
         attack => sub {
             my ($w, $d) = @_;
@@ -273,6 +302,7 @@ EOT
             return $gained || (until_true(sub { !Omakase::CgiAttack::processes($w, 'mallory') }) ? '' : 'a stopped child is left');
         }},
     {name => 'more at once than a customer may have', sites => {both => 'concurrent=4'},
+        mutation => ['spawn.c', 'running < site->limits.concurrent', '1'],
         attack => sub {
             my ($w, $d) = @_;
             my $file = $w->sh(mallory => 'long.cgi', 'exec sleep 60');

@@ -19,13 +19,13 @@ sub left_of {
     $d->abort($run);
     return $gained if $gained;
     until_true(sub { !processes($w, 'mallory') }, 10) and return '';
-    return 'left: ' . processes($w, 'mallory');
+    return 'GAINED: left: ' . processes($w, 'mallory');
 }
 
 sub served {
     my ($w, $d) = @_;
     my $r = $d->ask(site => 1, path => $w->sh(alice => 'served.cgi', 'echo served'), seconds => 20);
-    return $r->{out} =~ /served/ ? '' : 'alice is not served: ' . ($r->{codes} || $r->{text});
+    return $r->{out} =~ /served/ ? '' : 'GAINED: alice is not served: ' . ($r->{codes} || $r->{text});
 }
 
 # The code that ends mallory's script, and that nothing is left of it.
@@ -35,10 +35,10 @@ sub ended_with {
     my $gained = served($w, $d);
     my $r = $d->finish($run, 30);
     return $gained if $gained;
-    return 'it goes on' if $r->{timeout};
+    return 'GAINED: it goes on' if $r->{timeout};
     return "ended with '$r->{codes}', not '@codes': $r->{text} $r->{err}" if !grep { $r->{codes} eq $_ } @codes;
     until_true(sub { !processes($w, 'mallory') }, 10) and return '';
-    return 'left: ' . processes($w, 'mallory');
+    return 'GAINED: left: ' . processes($w, 'mallory');
 }
 
 my $DEAF = 'trap "" TERM HUP INT PIPE QUIT USR1; ';
@@ -103,7 +103,7 @@ EOT
             $d->abort($run);
             # What is refused is told where the whole run is counted; a user's own
             # count allows for what is no script's.
-            return $gained || ($most > 90 ? "$most run" : '');
+            return $gained || ($most > 90 ? "GAINED: $most run" : '');
         }},
     {name => 'wall time', sites => {both => 'wall=2'},
         mutation => ['reap.c', 'limits->wall_s && wall_ms >=', '0 && wall_ms >='],
@@ -128,7 +128,7 @@ EOT
             my $most = 0;
             until_true(sub { my $m = memory($w, 'mallory'); $most = $m if $m > $most; !processes($w, 'mallory') && $most }, 20);
             my $r = $d->finish($run, 5);
-            return $most > 150_000 ? "$most KiB" : served($w, $d) || ($r->{codes} =~ /\AE16\z/ ? '' : "ended with '$r->{codes}': $r->{text} $r->{err}");
+            return $most > 150_000 ? "GAINED: $most KiB" : served($w, $d) || ($r->{codes} =~ /\AE16\z/ ? '' : "ended with '$r->{codes}': $r->{text} $r->{err}");
         }},
     {name => 'memory of many processes', sites => {both => 'memory=100663296 processes=20 cpu=20 wall=25'},
         attack => sub {
@@ -139,13 +139,13 @@ EOT
             my $most = 0;
             until_true(sub { my $m = memory($w, 'mallory'); $most = $m if $m > $most; 0 }, 4);
             $d->abort($run);
-            return $most > 250_000 ? "$most KiB" : served($w, $d);
+            return $most > 250_000 ? "GAINED: $most KiB" : served($w, $d);
         }},
     {name => 'its parent',
         attack => sub {
             my ($w, $d) = @_;
             my $r = $d->ask(site => 0, path => $w->sh(mallory => 'parent.cgi', 'kill -9 $PPID 2>/dev/null && echo GAINED; kill -9 -1; echo lives'));
-            return $r->{out} =~ /GAINED/ ? 'killed' : served($w, $d);
+            return $r->{out} =~ /GAINED/ ? 'GAINED: killed' : served($w, $d);
         }},
     {name => 'out of its control group',
         attack => sub {
@@ -185,7 +185,7 @@ EOT
             }
             my $children = slurp('/proc/' . $d->pid . '/task/' . $d->pid . '/children');
             until_true(sub { $fds->() <= $before && slurp('/proc/' . $d->pid . '/task/' . $d->pid . '/children') !~ /\d/ }, 5)
-                or return 'descriptors ' . $fds->() . " for $before, children $children";
+                or return 'GAINED: descriptors ' . $fds->() . " for $before, children $children";
             return '';
         }},
 );

@@ -30,13 +30,13 @@ sub says {
     my ($w, $d, $lines, %o) = @_;
     my $file = $w->sh(alice => 'process.cgi', $lines);
     my $r = $d->ask(site => 1, path => $file, %o);
-    $r->{codes} eq '' or die "$r->{codes} $r->{text}\n";
+    $r->{codes} eq '' or die "refused: $r->{text}\n";
     return $r->{out} =~ s/\AContent-Type: text\/plain\n\n//r;
 }
 
 sub differs {
     my ($got, $expected) = @_;
-    return $got eq $expected ? '' : "got $got" =~ s/\s+\z//r;
+    return $got eq $expected ? '' : $got eq '' ? 'nothing was said' : "GAINED: $got" =~ s/\s+\z//r;
 }
 
 my $LISTED = 'return has(names, sizeof names / sizeof *names, name, len)';
@@ -60,7 +60,8 @@ attacks(
     {name => 'root', start => \%AS_ROOT,
         mutation => ['child.c', 'setresuid(uid, uid, uid) != 0', '0',
             'child.c', 'r != uid || e != uid || s != uid', '0',
-            'child.c', 'setuid(0) == 0 || setresuid((uid_t)-1, 0, (uid_t)-1) == 0', '0'],
+            'child.c', 'setuid(0) == 0 || setresuid((uid_t)-1, 0, (uid_t)-1) == 0', '0',
+            'child.c', '|| (c->own_uid == 0 && setgid(0) == 0)', ''],
         attack => sub {
             my ($w, $d) = @_;
             return differs(says($w, $d, 'grep ^Uid: /proc/self/status'), "Uid:" . "\t$w->{alice}{uid}" x 4 . "\n");
@@ -78,7 +79,8 @@ print "GAINED $< $>" if !$< || !$>;
 print "SHADOW" if open my $f, '<', '/etc/shadow';
 EOT
             my $r = $d->ask(site => 1, path => $file);
-            return $r->{out} =~ /(GAINED.*|SHADOW)/ ? $1 : $r->{codes};
+            die "refused: $r->{text}\n" if $r->{codes};
+            return $r->{out} =~ /(GAINED.*|SHADOW)/ ? $1 : '';
         }},
     {name => 'capabilities', start => \%AS_ROOT,
         attack => sub {
@@ -86,22 +88,29 @@ EOT
             return differs(says($w, $d, 'grep -E "^Cap(Inh|Prm|Eff|Amb)" /proc/self/status'),
                 join '', map {"Cap$_:\t0000000000000000\n"} qw(Inh Prm Eff Amb));
         }},
-    {name => 'descriptors: 0, 1, 2 and no other', start => \%AS_ROOT,
-        attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'ls /proc/$$/fd | tr "\n" " "'), '0 1 2 ' ) }},
+    {name => 'descriptors: 0, 1, 2 and (here: of ls) 3', start => \%AS_ROOT,
+        mutation => ['main.c', 'close_range(FD_FIRST_FREE, ~0U, 0) != 0', '0',
+            'child.c', 'close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0', '0'],
+        attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'exec ls /proc/self/fd'), "0\n1\n2\n3\n") }},
     {name => 'a file that the operator has open', start => \%AS_ROOT,
-        attack => sub { my ($w, $d) = @_; return differs(says($w, $d, "head -1 <&$PRIVATE 2>/dev/null"), '') }},
+        mutation => ['main.c', 'close_range(FD_FIRST_FREE, ~0U, 0) != 0', '0',
+            'child.c', 'close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0', '0'],
+        attack => sub { my ($w, $d) = @_; return differs(says($w, $d, "echo said; head -1 <&$PRIVATE 2>/dev/null"), "said\n") }},
     {name => 'the daemon\'s own sockets and tables', start => \%AS_ROOT,
         attack => sub {
             my ($w, $d) = @_;
-            return differs(says($w, $d, 'for fd in 3 4 5 6 7 8 10 11 12; do test -e /proc/$$/fd/$fd && readlink /proc/$$/fd/$fd; done; true'), '');
+my $links = says($w, $d, 'exec ls -l /proc/self/fd');
+            return $links =~ /(\S+ -> (?:socket|memfd|.memfd|anon_inode).*)/ ? "GAINED: $1" : $links =~ /pipe/ ? '' : $links;
         }},
     {name => 'the environment of who started httpd', start => \%AS_ROOT,
-        mutation => ['child.c', 'my.argv, my.envp)', 'my.argv, environ)'],
+        mutation => ['main.c', '(void)clearenv();', '',
+            'child.c', 'execve(path, argv, my.envp)', 'execve(path, argv, environ)'],
         attack => sub {
             my ($w, $d) = @_;
             return differs(says($w, $d, 'tr "\0" "\n" </proc/$$/environ | grep -E "OPERATOR|LD_BIND|PERL5LIB|/usr/sbin"'), '');
         }},
     {name => 'signals ignored', start => \%AS_ROOT,
+        mutation => ['main.c', '(void)signal(sig, SIG_DFL);', ''],
         attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'grep ^SigIgn /proc/$$/status'), "SigIgn:\t0000000000000000\n") }},
     {name => 'signals blocked', start => \%AS_ROOT,
         mutation => ['child.c', 'sigprocmask(SIG_SETMASK, &none, NULL) != 0', '0'],
@@ -110,6 +119,7 @@ EOT
         mutation => ['child.c', '(void)umask(c->site->umask);', ''],
         attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'umask'), "0022\n") }},
     {name => 'a core dump', start => \%AS_ROOT,
+        mutation => ['limits.c', 'rc = lower(RLIMIT_CORE, 0, 0)', 'rc = 0'],
         attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'ulimit -Hc; ulimit -c unlimited 2>/dev/null && echo raised'), "0\n") }},
     {name => 'limits raised again', start => \%AS_ROOT, sites => {alice => 'cpu=20 processes=30'},
         attack => sub {
@@ -121,7 +131,7 @@ EOT
         attack => sub {
             my ($w, $d) = @_;
             my ($pid, $pgrp, $sid) = split ' ', says($w, $d, 'read -r pid comm state ppid pgrp sid rest </proc/$$/stat; echo $pid $pgrp $sid');
-            return $pid == $pgrp && $pid == $sid ? '' : "pid $pid, group $pgrp, session $sid";
+            return $pid == $pgrp && $pid == $sid ? '' : "GAINED: pid $pid, group $pgrp, session $sid";
         }},
     {name => 'the directory that the daemon stands in', start => \%AS_ROOT,
         mutation => ['child.c', 'if (fchdir(my.target.dir_fd) != 0) {', 'if (0) {'],
@@ -192,7 +202,7 @@ EOT
             my ($w, $d) = @_;
             my $file = $w->put(alice => 'bash.cgi', "#!/bin/bash\necho Content-Type: text/plain\necho\nls /nonexistent 2>/dev/null\n");
             my $r = $d->ask(site => 1, path => $file, env => {'BASH_FUNC_ls%%' => '() { echo GAINED; }', 'HTTP_X' => '() { :; }; echo GAINED'});
-            return $r->{out} =~ /GAINED/ ? 'it ran' : '';
+            return $r->{out} =~ /GAINED/ ? 'GAINED: it ran' : '';
         }},
     {name => 'an environment that is too large is an error, and nothing is cut',
         attack => sub {

@@ -212,7 +212,7 @@ attacks(
             $w->sh(mallory => 'evil.cgi', $RAN);
             my $swapper = swapper($w, "$dir/x.cgi", "$dir/y.cgi", "$w->{mallory}{root}/evil.cgi");
             my $gained = '';
-            for (1 .. 40) {
+            for (1 .. 60) {
                 my $r = $d->ask(site => 1, path => "$dir/x.cgi");
                 $gained = $r->{out} if $r->{out} =~ /GAINED/;
             }

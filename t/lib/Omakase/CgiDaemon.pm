@@ -37,7 +37,7 @@ sub start {
     $self->{program} //= _staged() . '/cgi-wrapper';
     socketpair my $mine, my $its, AF_UNIX, SOCK_SEQPACKET, 0 or croak "socketpair: $!";
     my $config = memfd(join '', map {"$_\0"} "cgi-wrapper\t1", @{$o{config}});
-    my $table = memfd('');
+    my $table = memfd("\0" x 131_072); # 4,096 runs
     $self->{log} = File::Temp->new;
     my $pid = fork // croak "fork: $!";
     if (!$pid) {
@@ -235,8 +235,8 @@ sub reply {
     my ($bytes) = @_;
     my %r;
     @r{qw(magic kind code run status wall_ms cpu_ms memory detail0 detail1 length retry reserved)} =
-        unpack 'L S S L l L L Q L L S S L', $bytes;
-    $r{text} = substr $bytes, 48;
+        unpack 'L S S L l L L Q Q Q S S L', $bytes;
+    $r{text} = substr $bytes, 56;
     $r{kind} = $KIND{$r{kind}} // $r{kind};
     return \%r;
 }

@@ -297,6 +297,14 @@ static void put_used_mb(struct text *t, const struct cgiw_facts *f)
     }
 }
 
+static void put_sizes(struct text *t, const struct cgiw_facts *f)
+{
+    if (f->used) {
+        print(t, " (%llu bytes, at most %llu)", (unsigned long long)f->used,
+              (unsigned long long)f->limit);
+    }
+}
+
 static void put_why(struct text *t, const struct cgiw_facts *f)
 {
     if (f->what[0]) {
@@ -320,7 +328,7 @@ struct sentence {
 /* A code's sentence without a detail stands first. */
 static const struct sentence sentences[] = {
     {CGIW_E01, CGIW_PLAIN,
-     "the script is not executable ({mode}). Fix: chmod 755 {script}"},
+     "the script is not executable ({mode}). Fix: chmod 755 {where}"},
     {CGIW_E02, CGIW_PLAIN,
      "the script belongs to {owner}, but this site runs as {user}. Fix: delete "
      "it and upload it again yourself"},
@@ -385,7 +393,7 @@ static const struct sentence sentences[] = {
      "ended without a header: {ended}; Perl found no {what}, as it looks beside "
      "the script no more (since 5.26). Fix: {mend-inc}"},
     {CGIW_E13, CGIW_PLAIN,
-     "the script is not readable ({mode}). Fix: chmod 755 {script}"},
+     "the script is not readable ({mode}). Fix: chmod 755 {where}"},
     {CGIW_E13, CGIW_DIRECTORY,
      "directory {where} cannot be entered ({mode}). Fix: chmod 755 {where}"},
     {CGIW_E14, CGIW_PLAIN,
@@ -404,7 +412,7 @@ static const struct sentence sentences[] = {
      "too many scripts at once: the limit is {limit}{used}. Fix: see which of "
      "yours take long"},
     {CGIW_E19, CGIW_PLAIN,
-     "the script is {how} ({mode}). Fix: chmod 755 {script}"},
+     "the script is {how} ({mode}). Fix: chmod 755 {where}"},
     {CGIW_E20, CGIW_PLAIN,
      "it is outside this site's directory. Fix: put the file itself into the "
      "site"},
@@ -423,7 +431,7 @@ static const struct sentence sentences[] = {
     {CGIW_E20, CGIW_DIRECTORY,
      "{where} is a directory and not a file. Fix: put the file itself there"},
     {CGIW_E20, CGIW_TOO_LONG,
-     "its path is too long (more than {limit} bytes). Fix: use shorter names"},
+     "its path, or a name in it, is too long (more than {limit} bytes). Fix: use shorter names"},
     {CGIW_E20, CGIW_CHANGED,
      "{where} was replaced at this very moment. Fix: try again"},
     {CGIW_E21, CGIW_PLAIN,
@@ -454,11 +462,14 @@ static const struct sentence sentences[] = {
      "scripts are switched off in this directory. Fix: write Options +ExecCGI "
      "into its .htaccess, or move the script"},
     {CGIW_E25, CGIW_PLAIN,
-     "the request is too large for a script: {used-bytes} in all, at most "
-     "{limit}. Fix: set fewer and smaller cookies"},
+     "the request is too large for a script{sizes}. Fix: set fewer and smaller "
+     "cookies"},
     {CGIW_E25, CGIW_ENV_VALUE,
-     "the request is too large for a script: {what} has {used-bytes}, at most "
-     "{limit}. Fix: set fewer and smaller cookies, send long forms by POST"},
+     "the request is too large for a script, by its {what}{sizes}. Fix: set "
+     "fewer and smaller cookies, send long forms by POST"},
+    {CGIW_E25, CGIW_ENV_COUNT,
+     "the request has too many headers for a script: at most {limit} "
+     "variables{used}. Fix: send fewer headers"},
     {CGIW_E25, CGIW_ENV_BROKEN,
      "the request came to the wrapper in a wrong form. Fix: tell the "
      "operator"},
@@ -648,8 +659,8 @@ static void put_number(struct text *t, const char *word, size_t len,
     else if (is(word, len, "used-mb")) {
         put_used_mb(t, f);
     }
-    else if (is(word, len, "used-bytes")) {
-        print(t, "%llu bytes", (unsigned long long)f->used);
+    else if (is(word, len, "sizes")) {
+        put_sizes(t, f);
     }
     else if (is(word, len, "mode")) {
         put_mode(t, f->mode);

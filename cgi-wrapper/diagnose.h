@@ -76,6 +76,7 @@ enum cgiw_detail {
     CGIW_MEMORY,        /* E21 */
     CGIW_PROCESSES,     /* E21 */
     CGIW_ENV_VALUE,     /* E25: the one variable `what` */
+    CGIW_ENV_COUNT,     /* E25: limit and used are variables */
     CGIW_ENV_BROKEN,    /* E25: the block is not well-formed */
     CGIW_STATUS,        /* E11: Status: without a number from 100 to 999 */
     CGIW_BUSY           /* E22: the program is being written right now */

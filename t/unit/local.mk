@@ -113,6 +113,18 @@ golden: all t/unit/golden.t t/unit/sheet.t
 .PHONY: golden
 EXTRA_DIST += t/golden
 
+# The CGI wrapper: its daemon, driven by a stand-in for httpd.
+CGIW_SERVER = t/unit/cgiw_server.c t/unit/cgiw_server.h
+if BUILD_CGI_WRAPPER
+UNIT_TESTS += t/unit/cgiw_daemon.t
+t_unit_cgiw_daemon_t_SOURCES = t/unit/cgiw_daemon.c $(CGIW_SERVER)
+t_unit_cgiw_daemon_t_CPPFLAGS = $(CGIW_CPPFLAGS) \
+	-DCGI_WRAPPER='"$(abs_builddir)/cgi-wrapper/cgi-wrapper"'
+t_unit_cgiw_daemon_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_daemon_t_LDADD = libcgiw.la $(UNIT_LIBS)
+EXTRA_t_unit_cgiw_daemon_t_DEPENDENCIES = cgi-wrapper/cgi-wrapper
+endif
+
 # The program omakase's cores.
 if BUILD_PROVISION
 PROVISION_UNIT_LIBS = libprovision.la $(UNIT_LIBS) $(PROVISION_LIBS)

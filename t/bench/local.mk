@@ -18,6 +18,15 @@ if BUILD_INDEX_ORDER
 BENCHMARKS += t/bench/index_order
 endif
 
+if BUILD_CGI_WRAPPER
+BENCHMARKS += t/bench/cgi t/bench/cgi_neighbours t/bench/cgi_memory
+check_PROGRAMS += t/bench/hello
+BENCH_BUILT += t/bench/hello
+endif
+
+t_bench_hello_SOURCES = t/bench/hello.c
+t_bench_hello_LDFLAGS = -all-static
+
 t_bench_mod_constant_la_SOURCES = t/bench/mod_constant.c
 t_bench_mod_constant_la_CPPFLAGS = $(AP_CPPFLAGS)
 t_bench_mod_constant_la_CFLAGS = $(AP_CFLAGS)

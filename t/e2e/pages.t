@@ -16,6 +16,7 @@ subtest 'log numbers' => \&log_numbers;
 subtest "modules' directives" => \&directives;
 subtest 'counter.conf' => \&counter_conf;
 subtest 'programs' => \&programs;
+subtest 'cgi-wrapper.md' => \&argument;
 subtest 'mandoc' => \&lint;
 done_testing;
 
@@ -148,6 +149,25 @@ sub programs {
         }
     }
     cmp_ok($seen, '>=', 1, 'programs with commands') if -x $layout->layout('sbin') . '/omakase-counter';
+    return;
+}
+
+# The security argument names who enforces what: `FILE: FUNCTION()`, and tests.
+# Both have to be there.
+sub argument {
+    my $text = slurp("$src/doc/cgi-wrapper.md");
+    my %named;
+    push @{$named{$1}}, $2 =~ /(\w+)\(\)/g while $text =~ /`([\w-]+(?:\/[\w-]+)*\.[ch]): ((?:\w+\(\)(?:, )?)+)`/g;
+    cmp_ok(scalar keys %named, '>=', 8, 'files are named');
+    for my $file (sort keys %named) {
+        my $source = -e "$src/$file" ? slurp("$src/$file") : '';
+        # As it is written: its type, its name at a line's start or behind that.
+        my @missing = grep { $source !~ /^[a-z_][\w *]*\b\Q$_\E\([^;{}]*\)\n\{/m } @{$named{$file}};
+        is("@missing", '', "$file has the functions");
+    }
+    my @tests = $text =~ /`(t\/[\w\/]+\.(?:t|c))`/g;
+    cmp_ok(scalar @tests, '>=', 4, 'tests are named');
+    is(join(' ', grep { !-e "$src/$_" } @tests), '', 'they are there');
     return;
 }
 

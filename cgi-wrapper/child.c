@@ -40,6 +40,12 @@ static void reply(const struct cgiw_child *c, enum cgiw_reply_kind kind,
     struct cgiw_reply r = {
         .kind = (uint16_t)kind, .code = (uint16_t)code, .run = c->run};
 
+    if (c->fds.control < 0) {
+        if (text && *text) {
+            (void)dprintf(STDERR_FILENO, "%s\n", text);
+        }
+        return;
+    }
     /* Nobody reads any more: then the daemon will hear of it, too. */
     (void)cgiw_reply_send(c->fds.control, &r, text);
 }
@@ -82,7 +88,8 @@ static void enter(const struct cgiw_child *c)
     if (sigprocmask(SIG_SETMASK, &none, NULL) != 0) {
         fail(c, "sigprocmask", errno);
     }
-    if (setsid() < 0) {
+    /* Without the daemon it may be the first of its group as it is. */
+    if (setsid() < 0 && c->fds.control >= 0) {
         fail(c, "setsid", errno);
     }
     take_descriptors(c);

@@ -28,7 +28,8 @@ struct cgiw_child {
     const struct cgiw_site *site;
     const struct omk_denied *denied;
     const struct cgiw_request_view *request;
-    struct cgiw_request_fds fds; /* in: /dev/null where none was sent */
+    struct cgiw_request_fds fds; /* in: /dev/null where none was sent;
+                                    control -1: texts go to stderr */
     struct cgiw_leaf *leaf;      /* may be NULL */
     unsigned holds;              /* cgiw_cgroup_holds() */
     struct cgiw_slot *slot;      /* in the shared table */

@@ -50,3 +50,29 @@ cgi_wrapper_cgi_wrapper_CPPFLAGS = $(CGIW_CPPFLAGS)
 cgi_wrapper_cgi_wrapper_CFLAGS = $(CORE_CFLAGS) $(HARDEN_CFLAGS)
 cgi_wrapper_cgi_wrapper_LDFLAGS = $(AM_LDFLAGS) $(HARDEN_LDFLAGS)
 cgi_wrapper_cgi_wrapper_LDADD = libcgiw.la libomakase.la
+
+# The setuid helper: compiled by make check in any case, installed where it was
+# asked for.
+if BUILD_SETUID_HELPER
+pkglibexec_PROGRAMS += cgi-wrapper/cgi-wrapper-suexec
+else
+if BUILD_CGI_WRAPPER
+check_PROGRAMS += cgi-wrapper/cgi-wrapper-suexec
+endif
+endif
+cgi_wrapper_cgi_wrapper_suexec_SOURCES = \
+	cgi-wrapper/child.c cgi-wrapper/child.h \
+	cgi-wrapper/suexec.c
+cgi_wrapper_cgi_wrapper_suexec_CPPFLAGS = $(CGIW_CPPFLAGS)
+cgi_wrapper_cgi_wrapper_suexec_CFLAGS = $(CORE_CFLAGS) $(HARDEN_CFLAGS)
+cgi_wrapper_cgi_wrapper_suexec_LDFLAGS = $(AM_LDFLAGS) $(HARDEN_LDFLAGS)
+cgi_wrapper_cgi_wrapper_suexec_LDADD = libcgiw.la libomakase.la
+
+# As another than root it stays without the bit, and says so when it is called.
+if BUILD_SETUID_HELPER
+install-exec-hook:
+	@if test "`id -u`" = 0; then \
+	  chgrp $(HTTPD_GROUP) "$(DESTDIR)$(pkglibexecdir)/cgi-wrapper-suexec" && \
+	  chmod 4750 "$(DESTDIR)$(pkglibexecdir)/cgi-wrapper-suexec"; \
+	else echo 'cgi-wrapper-suexec: not root, so without its set-user-id bit'; fi
+endif

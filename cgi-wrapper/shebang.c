@@ -412,8 +412,7 @@ static bool takes_cr(const struct cgiw_shebang *s)
 static bool takes_bom(const struct cgiw_shebang *s)
 {
     return is_program(s->interpreter, "perl")
-           || is_program(s->interpreter, "python")
-           || is_program(s->interpreter, "ruby");
+           || is_program(s->interpreter, "python");
 }
 
 static void warn(struct cgiw_shebang *s, enum cgiw_code code,

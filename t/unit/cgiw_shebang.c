@@ -22,6 +22,7 @@ static enum cgiw_probed machine(void *ctx, const char *path)
     };
 
     (void)ctx;
+    assert_int_equal(path[0], '/'); /* nothing of where we happen to be */
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
         if (strcmp(path, programs[i]) == 0) {
             return CGIW_PROBE_RUNS;
@@ -40,7 +41,7 @@ static const struct cgiw_word site_words[] = {
 };
 
 static const struct cgiw_shebang_rules usual = {
-    .interpreters = server_words, .path = "/usr/local/bin:/usr/bin:/bin",
+    .interpreters = server_words, .path = ":bin:/usr/local/bin:/usr/bin:/bin:.",
     .probe = machine};
 
 /* --- what runs ------------------------------------------------------------- */
@@ -247,6 +248,8 @@ static const struct {
     BAD("BOM, sh", BOM "#!/bin/sh\n", CGIW_E07, CGIW_PLAIN, "", ""),
     BAD("BOM, php: it would show", BOM "#!/usr/bin/php\n", CGIW_E07, CGIW_PLAIN,
         "", ""),
+    BAD("BOM, ruby", BOM "#!/usr/local/bin/ruby\n", CGIW_E07, CGIW_PLAIN, "",
+        ""),
     BAD("UTF-16, little end", "\xff\xfe#\0!\0", CGIW_E07, CGIW_UTF16, "", ""),
     BAD("UTF-16, big end", "\xfe\xff\0#\0!", CGIW_E07, CGIW_UTF16, "", ""),
     BAD("text", "print 1;\n", CGIW_E08, CGIW_PLAIN, "", ""),

@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MORE = CGIW_HEADER_MORE, WHOLE = CGIW_HEADER_COMPLETE,
-       BAD = CGIW_HEADER_BAD };
+enum {
+    MORE = CGIW_HEADER_MORE,
+    WHOLE = CGIW_HEADER_COMPLETE,
+    BAD = CGIW_HEADER_BAD
+};
 
 #define CASE(label, text, state, body, fault, what)                            \
     {                                                                          \

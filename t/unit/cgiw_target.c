@@ -24,7 +24,7 @@ static char base[64];
 static char root[128];
 static uid_t me, other;
 
-/* --- making trees ---------------------------------------------------------- */
+/* --- making trees --------------------------------------------------------- */
 
 static void own(const char *path, char who)
 {
@@ -108,7 +108,7 @@ static void clean(void)
     assert_int_equal(0, system(command));
 }
 
-/* --- walking --------------------------------------------------------------- */
+/* --- walking -------------------------------------------------------------- */
 
 static struct cgiw_facts facts;
 static struct cgiw_target target;
@@ -165,7 +165,7 @@ static unsigned count_fds(void)
     return n;
 }
 
-/* --- single faults --------------------------------------------------------- */
+/* --- single faults -------------------------------------------------------- */
 
 enum { NO, LINKS };
 
@@ -341,7 +341,7 @@ static void single_faults(void **state)
     }
 }
 
-/* --- what comes back ------------------------------------------------------- */
+/* --- what comes back ------------------------------------------------------ */
 
 static void all_of_it(void **state)
 {
@@ -484,7 +484,7 @@ static void costly_links(void **state)
     clean();
 }
 
-/* --- how it shows ---------------------------------------------------------- */
+/* --- how it shows --------------------------------------------------------- */
 
 static const struct {
     const char *path, *root, *shown, *out;
@@ -515,7 +515,7 @@ static void how_it_shows(void **state)
     }
 }
 
-/* --- races ----------------------------------------------------------------- */
+/* --- races ---------------------------------------------------------------- */
 
 /* Swaps a.cgi and cgi for links out of the site, for fifos and back, as fast as
  * it can, until it is ended. */

@@ -1,9 +1,9 @@
 /* Control groups: one a run, below one group of this daemon's.
  *
- *   BASE                                the group that the daemon was started in
- *   BASE/omakase-cgi.NAME.PID.START     the daemon's; little cpu weight
- *   BASE/…/UID                          a user's; all users weigh the same
- *   BASE/…/UID/N                        a leaf: one run at a time
+ *   BASE                             the group that the daemon was started in
+ *   BASE/omakase-cgi.NAME.PID.START  the daemon's; little cpu weight
+ *   BASE/…/UID                       a user's; all users weigh the same
+ *   BASE/…/UID/N                     a leaf: one run at a time
  *
  * The same path in each hierarchy that is of use. What is found at opening, in
  * any mixture:
@@ -90,8 +90,9 @@ int cgiw_leaf_take(struct cgiw_cgroup *cg, uid_t uid,
 
 /* fork(), with the child in the leaf from its first instruction on where the
  * kernel can do that. As fork() returns: the pid, 0 in the child, -1 and
- * errno. No atfork handlers run. *pidfd (may be NULL) is the child's, close on
- * exec, or -1 where the kernel has none. leaf may be NULL. */
+ * errno. For a process of one thread: no atfork handlers run. *pidfd (may be
+ * NULL) is the child's, close on exec, or -1 where the kernel has none. leaf
+ * may be NULL. */
 pid_t cgiw_leaf_fork(struct cgiw_leaf *leaf, int *pidfd);
 
 /* In the child, as root, first thing: enters what fork could not. System calls
@@ -127,7 +128,7 @@ void cgiw_leaf_give(struct cgiw_cgroup *cg, struct cgiw_leaf *leaf,
 const char *cgiw_cgroup_why(const struct cgiw_cgroup *cg, enum cgiw_holds hold,
                             char *out, size_t size);
 
-/* The daemon's group in a hierarchy that is in use, for messages; "" without. */
+/* The daemon's group in one hierarchy, for messages; "" without any. */
 const char *cgiw_cgroup_path(const struct cgiw_cgroup *cg);
 
 #endif

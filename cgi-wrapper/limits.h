@@ -13,15 +13,15 @@
  *                  page tables are charged to the group anyway.
  *   RLIMIT_NPROC   only where no pids controller holds. The kernel counts all
  *                  processes and threads of the user: other runs, php-fpm's
- *                  children, FTP sessions. So it is the customer's most, of all
- *                  runs at once, with CGIW_NPROC_OTHERS for what is no script's;
+ *                  children, FTP sessions. So it is for all runs of the user
+ *                  at once, and CGIW_NPROC_OTHERS more for what is no script's;
  *                  that a single run has more than `processes` is for the
  *                  daemon to see (tree.h).
  *   RLIMIT_CORE    0.
- *   RLIMIT_FSIZE   none: quotas are for that, and SIGXFSZ kills without a word.
+ *   RLIMIT_FSIZE   none: quotas are for that; SIGXFSZ kills without a word.
  *   RLIMIT_NOFILE  1024, up to 4096 if a script asks.
- *   RLIMIT_NICE, RLIMIT_RTPRIO, RLIMIT_MEMLOCK: nothing that the server may have
- *                  been given for itself.
+ *   RLIMIT_NICE, RLIMIT_RTPRIO, RLIMIT_MEMLOCK: 0, 0, 8 MiB, whatever the
+ *                  server has been given for itself.
  *
  * Both functions make system calls alone: for the child between fork and exec.
  * 0, or -errno of the first that failed. */

@@ -25,8 +25,9 @@
 int cgiw_tree_adopt(void);
 
 /* Kills all processes below the calling one but those of the runs whose main
- * processes are live[0…count). Call it when a run has ended or is to end (with
- * its pid no longer in live), and once a second while anything runs.
+ * processes are live[0…count): so the caller has no other children. Call it
+ * when a run has ended or is to end (with its pid no longer in live), and once
+ * a second while anything runs.
  *
  * Takes a system call or two when the caller has no children but these, and
  * never more than about budget_ms. 0: nothing is left but zombies, for the
@@ -35,13 +36,13 @@ int cgiw_tree_adopt(void);
 int cgiw_tree_sweep(const pid_t *live, size_t count, unsigned budget_ms);
 
 struct cgiw_tree_use {
-    uint64_t cpu_us;       /* of those that live, and of children they waited for */
+    uint64_t cpu_us; /* of those that live, and of children they waited for */
     uint64_t memory_bytes; /* resident now; shared pages count in each */
     uint32_t processes;    /* threads too */
 };
 
-/* What each run uses now: use[i] for live[i], zeroes when its main process is
- * gone. One pass over /proc. 0 or -errno. */
+/* What each run uses now: use[i] for live[i]; zeroes for one of which nothing
+ * lives. One pass over /proc. 0 or -errno. */
 int cgiw_tree_use(const pid_t *live, size_t count, struct cgiw_tree_use *use);
 
 /* As cgiw_give_way() (limits.h) for those processes of the runs that have left

@@ -113,6 +113,37 @@ golden: all t/unit/golden.t t/unit/sheet.t
 .PHONY: golden
 EXTRA_DIST += t/golden
 
+# The CGI wrapper: what its daemon is told and writes.
+UNIT_TESTS += t/unit/cgiw_wire.t
+t_unit_cgiw_wire_t_SOURCES = t/unit/cgiw_wire.c
+t_unit_cgiw_wire_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_wire_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_wire_t_LDADD = libcgiw.la $(UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgiw_sites.t
+t_unit_cgiw_sites_t_SOURCES = t/unit/cgiw_sites.c
+t_unit_cgiw_sites_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_sites_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_sites_t_LDADD = libcgiw.la $(UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgiw_log.t
+t_unit_cgiw_log_t_SOURCES = t/unit/cgiw_log.c
+t_unit_cgiw_log_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_log_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_log_t_LDADD = libcgiw.la $(UNIT_LIBS)
+
+# And the daemon, driven by a stand-in for httpd.
+CGIW_SERVER = t/unit/cgiw_server.c t/unit/cgiw_server.h
+if BUILD_CGI_WRAPPER
+UNIT_TESTS += t/unit/cgiw_daemon.t
+t_unit_cgiw_daemon_t_SOURCES = t/unit/cgiw_daemon.c $(CGIW_SERVER)
+t_unit_cgiw_daemon_t_CPPFLAGS = $(CGIW_CPPFLAGS) \
+	-DCGI_WRAPPER='"$(abs_builddir)/cgi-wrapper/cgi-wrapper"'
+t_unit_cgiw_daemon_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_daemon_t_LDADD = libcgiw.la $(UNIT_LIBS)
+EXTRA_t_unit_cgiw_daemon_t_DEPENDENCIES = cgi-wrapper/cgi-wrapper
+endif
+
 # The program omakase's cores.
 if BUILD_PROVISION
 PROVISION_UNIT_LIBS = libprovision.la $(UNIT_LIBS) $(PROVISION_LIBS)
@@ -208,6 +239,12 @@ t_unit_usage_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_usage_t_LDADD = $(PROVISION_UNIT_LIBS)
 endif
 
+# What holds scripts; as root, with real ones.
+UNIT_TESTS += t/root/cgi_limits.t
+t_root_cgi_limits_t_SOURCES = t/root/cgi_limits.c
+t_root_cgi_limits_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_root_cgi_limits_t_CFLAGS = $(UNIT_CFLAGS)
+t_root_cgi_limits_t_LDADD = libcgiw.la $(UNIT_LIBS)
 # The CGI wrapper's cores.
 CGIW_UNIT_LIBS = libcgiw.la $(UNIT_LIBS)
 

@@ -214,3 +214,9 @@ t_root_cgi_limits_t_SOURCES = t/root/cgi_limits.c
 t_root_cgi_limits_t_CPPFLAGS = $(CGIW_CPPFLAGS)
 t_root_cgi_limits_t_CFLAGS = $(UNIT_CFLAGS)
 t_root_cgi_limits_t_LDADD = libcgiw.la $(UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgi_holds.t
+t_unit_cgi_holds_t_SOURCES = t/unit/cgi_holds.c
+t_unit_cgi_holds_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgi_holds_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgi_holds_t_LDADD = libcgiw.la $(UNIT_LIBS)

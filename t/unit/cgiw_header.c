@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MORE = CGIW_HEADER_MORE, WHOLE = CGIW_HEADER_COMPLETE,
-       BAD = CGIW_HEADER_BAD };
+enum {
+    MORE = CGIW_HEADER_MORE,
+    WHOLE = CGIW_HEADER_COMPLETE,
+    BAD = CGIW_HEADER_BAD
+};
 
 #define CASE(label, text, state, body, fault, what)                            \
     {                                                                          \
@@ -64,6 +67,10 @@ static const struct {
          "\xe5\x90\x8d: b"),
     CASE("status without a number", "Status: OK\n\n", BAD, 0, CGIW_E11,
          "Status: OK"),
+    CASE("the last status counts", "Status: x\nStatus: 200\n\n", WHOLE, 0, 0,
+         ""),
+    CASE("the last status counts, the other way round",
+         "Status: 200\nStatus: x\nA: b\n\n", BAD, 0, CGIW_E11, "Status: x"),
     CASE("status 99", "Status: 99\n\n", BAD, 0, CGIW_E11, "Status: 99"),
     CASE("status 1000", "status: 1000\n\n", BAD, 0, CGIW_E11, "status: 1000"),
     CASE("status empty", "Status:\n\n", BAD, 0, CGIW_E11, "Status:"),
@@ -143,11 +150,11 @@ static void each_status(void **state)
         char text[64];
         struct cgiw_header h;
 
-        (void)snprintf(text, sizeof text, "STATUS:%s\nLocation: /\n\n",
+        (void)snprintf(text, sizeof text, "Location: /\nSTATUS:%s\nA: b\n\n",
                        statuses[i].value);
         h = scan(text, strlen(text), 64, false);
         if (h.state != CGIW_HEADER_COMPLETE || h.status != statuses[i].status
-            || !h.location || h.lines != 2) {
+            || !h.location || h.lines != 3) {
             fail_msg("%s: state %d, %d", statuses[i].value, h.state, h.status);
         }
     }

@@ -117,7 +117,7 @@ static int sync_directory(const char *path)
     return rc;
 }
 
-static int fill(int fd, const void *data, size_t len, mode_t mode)
+static int fill(int fd, const void *data, size_t len, mode_t mode, gid_t gid)
 {
     int rc = omk_write_all(fd, data, len);
 
@@ -125,11 +125,15 @@ static int fill(int fd, const void *data, size_t len, mode_t mode)
         errno = -rc;
         return -1;
     }
-    return fchmod(fd, mode) != 0 || fsync(fd) != 0 ? -1 : 0;
+    /* The group first: chown(2) takes bits off the mode. */
+    return (gid != (gid_t)-1 && fchown(fd, (uid_t)-1, gid) != 0)
+                   || fchmod(fd, mode) != 0 || fsync(fd) != 0
+               ? -1
+               : 0;
 }
 
-int omk_file_write(const char *path, const void *data, size_t len, mode_t mode,
-                   struct omk_err *err)
+int omk_file_write_group(const char *path, const void *data, size_t len,
+                         mode_t mode, gid_t gid, struct omk_err *err)
 {
     char *tmp;
     int fd, saved;
@@ -142,7 +146,7 @@ int omk_file_write(const char *path, const void *data, size_t len, mode_t mode,
         free(tmp);
         return io_error(err, path, "cannot create a temporary beside it");
     }
-    if (fill(fd, data, len, mode) != 0 || rename(tmp, path) != 0) {
+    if (fill(fd, data, len, mode, gid) != 0 || rename(tmp, path) != 0) {
         saved = errno;
         unlink(tmp);
         close(fd);
@@ -156,4 +160,10 @@ int omk_file_write(const char *path, const void *data, size_t len, mode_t mode,
         return io_error(err, path, "fsync of its directory");
     }
     return OMK_OK;
+}
+
+int omk_file_write(const char *path, const void *data, size_t len, mode_t mode,
+                   struct omk_err *err)
+{
+    return omk_file_write_group(path, data, len, mode, (gid_t)-1, err);
 }

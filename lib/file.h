@@ -27,6 +27,11 @@ int omk_file_read_fd(int fd, const char *path, size_t max, char **data,
 int omk_file_write(const char *path, const void *data, size_t len, mode_t mode,
                    struct omk_err *err);
 
+/* The same, and the file's group is gid before it has its name; (gid_t)-1: the
+ * caller's own. */
+int omk_file_write_group(const char *path, const void *data, size_t len,
+                         mode_t mode, gid_t gid, struct omk_err *err);
+
 /* write(2) until all is out or it fails; 0 or -errno. EINTR is retried. */
 int omk_write_all(int fd, const void *data, size_t len);
 

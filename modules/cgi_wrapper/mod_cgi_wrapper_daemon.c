@@ -13,6 +13,8 @@
 #include "apr_strings.h"
 #include "apr_thread_proc.h"
 
+#include "cgi-wrapper/table.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -134,20 +136,12 @@ static bool spawn(struct generation *g)
     return true;
 }
 
-static const char *how(apr_pool_t *p, int status)
-{
-    return WIFSIGNALED(status)
-               ? apr_psprintf(p, "signal %d", WTERMSIG(status))
-               : apr_psprintf(p, "exit code %d", WEXITSTATUS(status));
-}
-
 /* In the parent's loop: it must not wait, so the new process does. */
 static void respawn(struct generation *g, int status)
 {
     bool quick =
         apr_time_now() - g->started < apr_time_from_sec(QUICK_S + g->pause_s);
     int state = AP_MPMQ_STOPPING;
-    apr_pool_t *p;
 
     if (ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS
         && state == AP_MPMQ_STOPPING) {
@@ -157,14 +151,11 @@ static void respawn(struct generation *g, int status)
     if (g->pause_s > PAUSE_MAX_S) {
         g->pause_s = PAUSE_MAX_S;
     }
-    apr_pool_create(&p, g->pool);
     ap_log_error(APLOG_MARK, APLOG_ERR, 0, g->s,
                  "OMK0402: cgi_wrapper: the daemon (pid %" APR_PID_T_FMT
-                 ") ended by %s; what it ran has ended with it; it is started "
-                 "again%s",
-                 g->proc.pid, how(p, status),
-                 g->pause_s ? apr_psprintf(p, " in %u s", g->pause_s) : "");
-    apr_pool_destroy(p);
+                 ") ended with status %d; what it ran has ended with it; it is "
+                 "started again in %u s",
+                 g->proc.pid, status, g->pause_s);
     (void)spawn(g);
 }
 
@@ -274,7 +265,8 @@ static bool open_generation(struct generation *g, const char *config,
     g->daemon = pair[1];
     g->config = sealed("cgi-wrapper-configuration", config, len);
     g->runs = memfd_create("cgi-wrapper-runs", MFD_CLOEXEC);
-    return g->config >= 0 && g->runs >= 0;
+    return g->config >= 0 && g->runs >= 0
+           && ftruncate(g->runs, CGIW_TABLE_BYTES) == 0;
 }
 
 int cgi_daemon_start(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,

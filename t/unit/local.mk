@@ -219,3 +219,10 @@ t_unit_usage_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
 t_unit_usage_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_usage_t_LDADD = $(PROVISION_UNIT_LIBS)
 endif
+
+# What holds scripts; as root, with real ones.
+UNIT_TESTS += t/root/cgi_limits.t
+t_root_cgi_limits_t_SOURCES = t/root/cgi_limits.c
+t_root_cgi_limits_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_root_cgi_limits_t_CFLAGS = $(UNIT_CFLAGS)
+t_root_cgi_limits_t_LDADD = libcgiw.la $(UNIT_LIBS)

@@ -25,6 +25,7 @@ use Exporter 'import';
 our @EXPORT_OK = qw(mpms pid_alive until_true);
 
 my @MODULES = qw(authz_core dir mime env setenvif alias include headers);
+my %live;
 my $BASE = Omakase::Instance->new(daemons => []);
 
 # Ends the test, skipped, where something is missing.
@@ -248,7 +249,6 @@ sub until_true (&;$) {
 }
 
 # Users outlive a test's file-scoped object otherwise.
-my %live;
 END {
     local $?;
     $_ && $_->end for values %live;

@@ -4,6 +4,7 @@
 
 #include "err.h"
 #include "node.h"
+#include "render.h"
 #include "run.h"
 
 #include <apr_strings.h>
@@ -40,17 +41,24 @@ static void one(const struct omk_check *c, const json_t *j, const char **held)
         apr_pstrdup(c->p, word(j, "text")));
 }
 
+/* An object a line. */
 static void read_answer(const struct omk_check *c, const char *program,
                         const char *output)
 {
-    json_t *answer = json_loads(output, 0, NULL);
-    json_t *list = json_object_get(answer, "capabilities");
+    char *next, *line = apr_strtok(apr_pstrdup(c->p, output), "\n", &next);
     const char *held = "";
+    unsigned count = 0;
 
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        one(c, json_array_get(list, i), &held);
+    for (; line; line = apr_strtok(NULL, "\n", &next)) {
+        json_t *j = json_loads(line, 0, NULL);
+
+        if (*word(j, "name")) {
+            one(c, j, &held);
+            count++;
+        }
+        json_decref(j);
     }
-    if (!json_array_size(list)) {
+    if (!count) {
         omk_check_say(c, OMK_CHECK_ERROR, ID_CGI, program,
                       "does not say what it can do",
                       "is it of another version? install Omakase anew");
@@ -60,7 +68,6 @@ static void read_answer(const struct omk_check *c, const char *program,
                       apr_pstrcat(c->p, "these limits hold: ", held, NULL),
                       "nothing");
     }
-    json_decref(answer);
 }
 
 void omk_check_cgi(const struct omk_check *c)
@@ -69,7 +76,13 @@ void omk_check_cgi(const struct omk_check *c)
         apr_pstrcat(c->p, c->n->libexec, "/cgi-wrapper", NULL);
     const char *module =
         apr_pstrcat(c->p, c->n->modules, "/mod_cgi_wrapper.so", NULL);
-    const char *argv[] = {program, "--capabilities", "--json", NULL};
+    const char *argv[] = {
+        program,
+        "--capabilities",
+        "--json",
+        "--cgroup",
+        apr_pstrcat(c->p, omk_cgi_name(c->p, c->n), "-check", NULL),
+        NULL};
     const char *output = "";
     struct omk_err err = {0};
     int status = 0;

@@ -284,7 +284,7 @@ sub page {
 sub cgi_anywhere {
     my $id = qq{print qq{uid \$< \$> groups \$) user \$ENV{USER}\\n};\n};
     my ($uid, $gid) = $> ? ($>, (split ' ', $))[0]) : (getpwnam $all)[2, 3];
-    my $who = $> ? qr/\Auid $uid $uid groups $gid\b/ : qr/\Auid $uid $uid groups $gid $gid user $all$/m;
+    my $who = $> ? qr/\Auid $uid $uid groups $gid\b/ : qr/\Auid $uid $uid groups $gid user $all$/m;
     for my $path (qw(a.cgi b.pl deep/er/c.cgi cgi-bin/d.pl)) {
         script($all, $path, $PERL . $id);
         my ($status, $text) = page('all.localhost', "/$path");
@@ -303,6 +303,8 @@ sub cgi_anywhere {
             like($r->{headers}{'content-type'}, qr{text/html}, 'with its header');
         }
     }
+    script($all, 'ini.cgi', "#!/usr/bin/php\n<?php header('X-A: b'); echo ini_get('opcache.enable'), ' ', ini_get('memory_limit'), ' ', extension_loaded('pdo') ? 'pdo' : '';");
+    is((page('all.localhost', '/ini.cgi'))[1], '0 128M pdo', 'with our settings on top of the distribution') if -x '/usr/bin/php-cgi';
     script($all, 'broken.cgi', "#!/usr/bin/perl\nthis is no perl;\n");
     is((page('all.localhost', '/broken.cgi'))[0], 500, 'P41: an error is a 500');
     like($n->slurp("srv/omakase/$all/log/error.log"), qr{E12 /web/broken\.cgi: }, 'which its log explains');

@@ -4,8 +4,10 @@
 
 #include "err.h"
 #include "node.h"
+#include "probe.h"
 #include "render.h"
 #include "run.h"
+#include "scripts.h"
 
 #include <apr_strings.h>
 #include <jansson.h>
@@ -14,6 +16,7 @@
 
 #define ID_CGI "OMK0328"
 #define TIMEOUT_S 20
+#define ANSWER_MAX ((size_t)64 << 10)
 
 static const char *word(const json_t *j, const char *key)
 {
@@ -70,31 +73,34 @@ static void read_answer(const struct omk_check *c, const char *program,
     }
 }
 
-void omk_check_cgi(const struct omk_check *c)
+/* The daemon that serves knows best: what holds depends on the control group
+ * that it is in. */
+static bool ask_daemon(const struct omk_check *c)
 {
-    const char *program =
-        apr_pstrcat(c->p, c->n->libexec, "/cgi-wrapper", NULL);
-    const char *module =
-        apr_pstrcat(c->p, c->n->modules, "/mod_cgi_wrapper.so", NULL);
-    const char *argv[] = {
-        program,
-        "--capabilities",
-        "--json",
-        "--cgroup",
-        apr_pstrcat(c->p, omk_cgi_name(c->p, c->n), "-check", NULL),
-        NULL};
+    const apr_array_header_t *daemons = omk_scripts_daemons(c->p, c->n);
+    char *answer = apr_palloc(c->p, ANSWER_MAX);
+
+    for (int i = 0; i < daemons->nelts; i++) {
+        const char *socket = APR_ARRAY_IDX(daemons, i, const char *);
+
+        if (omk_probe_unix(socket, "capabilities\n", answer, ANSWER_MAX, NULL)
+                == OMK_OK
+            && *answer) {
+            read_answer(c, socket, answer);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void ask_program(const struct omk_check *c, const char *program)
+{
+    const char *argv[] = {program,    "--capabilities",         "--json",
+                          "--cgroup", omk_cgi_name(c->p, c->n), NULL};
     const char *output = "";
     struct omk_err err = {0};
     int status = 0;
 
-    if (access(program, X_OK) != 0 || access(module, F_OK) != 0) {
-        omk_check_say(c, OMK_CHECK_WARNING, ID_CGI,
-                      access(program, X_OK) != 0 ? program : module,
-                      "is not there: customers' CGI scripts are answered with "
-                      "403",
-                      "install it, or declare customers with cgi = off");
-        return;
-    }
     if (omk_run(c->p, argv, TIMEOUT_S, &status, &output, &err) || status != 0) {
         omk_check_say(c, OMK_CHECK_ERROR, ID_CGI, program,
                       *err.text ? err.text
@@ -103,4 +109,23 @@ void omk_check_cgi(const struct omk_check *c)
         return;
     }
     read_answer(c, program, output);
+}
+
+void omk_check_cgi(const struct omk_check *c)
+{
+    const char *program =
+        apr_pstrcat(c->p, c->n->libexec, "/cgi-wrapper", NULL);
+    const char *module =
+        apr_pstrcat(c->p, c->n->modules, "/mod_cgi_wrapper.so", NULL);
+
+    if (access(program, X_OK) != 0 || access(module, F_OK) != 0) {
+        omk_check_say(c, OMK_CHECK_WARNING, ID_CGI,
+                      access(program, X_OK) != 0 ? program : module,
+                      "is not there: customers' CGI scripts are answered with "
+                      "403",
+                      "install it, or declare customers with cgi = off");
+    }
+    else if (!ask_daemon(c)) {
+        ask_program(c, program);
+    }
 }

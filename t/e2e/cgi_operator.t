@@ -38,6 +38,7 @@ SKIP: {
 }
 SKIP: {
     skip 'no mod_cgi_wrapper', 1 if !-e "$n->{layout}{modules}/mod_cgi_wrapper.so";
+    cgi_check();
     cgi_anywhere();
     cgi_pages();
     cgi_runs();
@@ -279,6 +280,20 @@ sub page {
     my ($host, $path) = @_;
     my $r = $n->get($host, $path);
     return ($r->{status}, $r->{content});
+}
+
+# What holds on this machine; the wrapper's own tests tell what must.
+sub cgi_check {
+    my (undef, $json) = $n->omakase('--json', 'check');
+    my @found = grep { $_->{id} eq 'OMK0328' } @{decode_json($json)->{findings}};
+    my %held = map { $_ => 1 } map { $_->{what} =~ /([a-z-]+) \(/g } grep { $_->{what} =~ /^these limits hold: / } @found;
+    my %not = map { $_->{where} =~ /^CGI: (.*)/ ? ($1 => $_) : () } @found;
+    for (qw(memory processes cpu-time tree-kill path-walk)) {
+        ok(($held{$_} xor $not{$_}), "check: what holds of $_");
+    }
+    ok(length $_->{todo}, "$_->{where}: and what to do") for values %not;
+    is_deeply([grep { $_->{level} eq 'error' } @found], [], 'no error');
+    return;
 }
 
 sub cgi_anywhere {

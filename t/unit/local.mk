@@ -282,3 +282,9 @@ UNIT_TESTS += t/unit/denied.t
 t_unit_denied_t_SOURCES = t/unit/denied.c
 t_unit_denied_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_denied_t_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgi_holds.t
+t_unit_cgi_holds_t_SOURCES = t/unit/cgi_holds.c
+t_unit_cgi_holds_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgi_holds_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgi_holds_t_LDADD = libcgiw.la $(UNIT_LIBS)

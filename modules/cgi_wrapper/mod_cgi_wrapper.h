@@ -114,10 +114,10 @@ const char *cgi_set_diagnostics(cmd_parms *cmd, void *dummy, int argc,
                                 char *const argv[]);
 const char *cgi_set_global(cmd_parms *cmd, void *dummy, const char *arg);
 
-/* The blob for the daemon (see sites.h), with every site's number set; *len is
- * its size, 0 when there is no site. */
-const char *cgi_write_config(apr_pool_t *p, server_rec *main_server,
-                             size_t *len);
+/* The blob for the daemon (see sites.h), from p; every site's number is set.
+ * *len is its size, 0 when there is no site. */
+const char *cgi_write_config(apr_pool_t *pconf, apr_pool_t *p,
+                             server_rec *main_server, size_t *len);
 
 /* Says in the log what cannot be; !OK then. */
 int cgi_check_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,

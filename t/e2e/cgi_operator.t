@@ -306,6 +306,10 @@ sub cgi_anywhere {
         is($status, 200, "P36, P37: $path runs");
         like($text, $who, 'P40: as the customer alone');
     }
+    chmod 0644, $n->root . "/srv/omakase/$all/web/deep/er/c.cgi";
+    is((page('all.localhost', '/deep/er/c.cgi'))[0], 403, 'P5, P36: what may not be executed: 403');
+    chmod 0755, $n->root . "/srv/omakase/$all/web/deep/er/c.cgi";
+    is((page('all.localhost', '/deep/er/c.cgi'))[0], 200, 'chmod 755 cures it at once');
     script($all, 'more/e.cgi', $PERL . 'print "more\n";');
     is((page('more.localhost', '/e.cgi'))[1], "more\n", 'of another domain');
     my %php = ('p.cgi' => "#!/usr/bin/php\n<?php echo 'php ', php_sapi_name();", 'q.pl' => "<?php echo 'php ', php_sapi_name();");

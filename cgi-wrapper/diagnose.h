@@ -99,9 +99,9 @@ struct cgiw_facts {
     uint32_t uid;          /* the same */
     uint32_t mode;         /* of what is at fault: st_mode */
     uint32_t owner;        /* of what is at fault */
-    uint64_t limit,
-        used;                 /* E14, E21 TIME, E15, E21 CPU: seconds; E16, E21:
-                                 bytes; E17, E18: how many; E25: bytes; 0: unknown */
+    /* E14, E15, E21 TIME and CPU: seconds; E16, E21, E25: bytes; E17, E18: how
+     * many. 0: unknown. */
+    uint64_t limit, used;
     int wait_status;          /* E12: of waitpid(2) */
     uint32_t wall_ms, cpu_ms; /* E12 */
     uint64_t memory_bytes;    /* E12; 0: unknown */

@@ -9,6 +9,9 @@ endif
 if BUILD_PHP_POOL
 dist_man_MANS += doc/man/mod_php_pool.8
 endif
+if BUILD_CGI_WRAPPER
+dist_man_MANS += doc/man/mod_cgi_wrapper.8
+endif
 if BUILD_PROVISION
 dist_man_MANS += doc/man/omakase.8 doc/man/omakase.conf.5 \
 	doc/man/omakase-customer.5 doc/man/omakase-mail.5

@@ -31,7 +31,7 @@
 
 extern module AP_MODULE_DECLARE_DATA cgi_wrapper_module;
 
-/* --- configuration -------------------------------------------------------- */
+/* --- configuration ------------------------------------------------------- */
 
 /* Whom scripts run as. */
 struct cgi_user {
@@ -202,8 +202,7 @@ enum cgi_kind {
  * Returns what a handler returns. filters: of CGI_COMMAND, where to. */
 int cgi_io(struct cgi_run *run, enum cgi_kind kind, ap_filter_t *filters);
 
-/* --- what became of it
- * -------------------------------------------------------- */
+/* --- what became of it --------------------------------------------------- */
 
 /* Logs the code's line, made of run->facts or ready as text, and makes the
  * answer: an HTTP status, or OK when the page for CGIWrapperDiagnostics has
@@ -223,8 +222,7 @@ void cgi_log_cut(struct cgi_run *run, uint64_t output_bytes);
 /* Facts of a script for those who have no run: zeroed but for names. */
 struct cgiw_facts *cgi_facts(request_rec *r, const char *path);
 
-/* --- SSI
- * ------------------------------------------------------------------------ */
+/* --- SSI ----------------------------------------------------------------- */
 
 /* Takes <!--#exec --> over where this httpd has a daemon. */
 void cgi_ssi_register(void);

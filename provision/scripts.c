@@ -118,24 +118,36 @@ static void ask_daemon(struct look *l, const char *socket)
     }
 }
 
-static void list_cgi(struct look *l)
+apr_array_header_t *omk_scripts_daemons(apr_pool_t *p, const struct omk_node *n)
 {
-    const char *path = omk_cgi_socket(l->p, l->n);
+    apr_array_header_t *out = apr_array_make(p, 2, sizeof(const char *));
+    const char *path = omk_cgi_socket(p, n);
     const char *name = strrchr(path, '/') + 1;
     size_t len = strlen(name);
-    DIR *d = opendir(l->n->run_dir);
+    DIR *d = opendir(n->run_dir);
     const struct dirent *e;
 
     while (d && (e = readdir(d))) {
-        if (!strncmp(e->d_name, name, len) && e->d_name[len] == '.'
-            && e->d_name[len + 1]
-            && !e->d_name[len + 1
-                          + strspn(e->d_name + len + 1, "0123456789")]) {
-            ask_daemon(l, apr_pstrcat(l->p, path, e->d_name + len, NULL));
+        const char *pid = e->d_name + len + 1;
+
+        if (!strncmp(e->d_name, name, len) && e->d_name[len] == '.' && *pid
+            && !pid[strspn(pid, "0123456789")]) {
+            APR_ARRAY_PUSH(out, const char *) =
+                apr_pstrcat(p, path, ".", pid, NULL);
         }
     }
     if (d) {
         (void)closedir(d);
+    }
+    return out;
+}
+
+static void list_cgi(struct look *l)
+{
+    const apr_array_header_t *daemons = omk_scripts_daemons(l->p, l->n);
+
+    for (int i = 0; i < daemons->nelts; i++) {
+        ask_daemon(l, APR_ARRAY_IDX(daemons, i, const char *));
     }
 }
 

@@ -28,6 +28,12 @@ struct omk_script {
     const char *socket; /* CGI: of its daemon */
 };
 
+/* The control sockets that are there (const char *): of the CGI wrapper that
+ * serves, and of those before it whose scripts still run; what a killed one has
+ * left as well. */
+apr_array_header_t *omk_scripts_daemons(apr_pool_t *p,
+                                        const struct omk_node *n);
+
 /* What runs, as struct omk_script, of p. Who does not answer is named to warn
  * and passed over. OMK_EIO. */
 int omk_scripts_list(apr_pool_t *p, const struct omk_node *n,

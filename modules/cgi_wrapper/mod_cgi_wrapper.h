@@ -31,7 +31,7 @@
 
 extern module AP_MODULE_DECLARE_DATA cgi_wrapper_module;
 
-/* --- configuration -------------------------------------------------------- */
+/* --- configuration ------------------------------------------------------- */
 
 /* Whom scripts run as. */
 struct cgi_user {
@@ -114,10 +114,10 @@ const char *cgi_set_diagnostics(cmd_parms *cmd, void *dummy, int argc,
                                 char *const argv[]);
 const char *cgi_set_global(cmd_parms *cmd, void *dummy, const char *arg);
 
-/* The blob for the daemon (see sites.h), with every site's number set; *len is
- * its size, 0 when there is no site. */
-const char *cgi_write_config(apr_pool_t *p, server_rec *main_server,
-                             size_t *len);
+/* The blob for the daemon (see sites.h), from p; every site's number is set.
+ * *len is its size, 0 when there is no site. */
+const char *cgi_write_config(apr_pool_t *pconf, apr_pool_t *p,
+                             server_rec *main_server, size_t *len);
 
 /* Says in the log what cannot be; !OK then. */
 int cgi_check_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
@@ -202,8 +202,7 @@ enum cgi_kind {
  * Returns what a handler returns. filters: of CGI_COMMAND, where to. */
 int cgi_io(struct cgi_run *run, enum cgi_kind kind, ap_filter_t *filters);
 
-/* --- what became of it
- * -------------------------------------------------------- */
+/* --- what became of it --------------------------------------------------- */
 
 /* Logs the code's line, made of run->facts or ready as text, and makes the
  * answer: an HTTP status, or OK when the page for CGIWrapperDiagnostics has
@@ -223,8 +222,7 @@ void cgi_log_cut(struct cgi_run *run, uint64_t output_bytes);
 /* Facts of a script for those who have no run: zeroed but for names. */
 struct cgiw_facts *cgi_facts(request_rec *r, const char *path);
 
-/* --- SSI
- * ------------------------------------------------------------------------ */
+/* --- SSI ----------------------------------------------------------------- */
 
 /* Takes <!--#exec --> over where this httpd has a daemon. */
 void cgi_ssi_register(void);

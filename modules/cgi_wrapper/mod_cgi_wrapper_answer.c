@@ -56,8 +56,7 @@ static void page(request_rec *r, enum cgiw_code code, const char *text)
         ap_escape_html(r->pool, text), "</pre>\n</body>\n</html>\n", NULL);
 }
 
-/* --- statuses
- * ----------------------------------------------------------------- */
+/* --- statuses ------------------------------------------------------------ */
 
 /* A page of SSI gets mod_include's message, by the status alone. */
 static int answer(struct cgi_run *run, enum cgiw_code code, const char *text)
@@ -105,8 +104,7 @@ int cgi_answer_away(struct cgi_run *run, const char *why)
     return cgi_answer_code(run, CGIW_E22, NULL);
 }
 
-/* --- of a script that ran
- * ------------------------------------------------------ */
+/* --- of a script that ran ------------------------------------------------ */
 
 /* How each limit is told. */
 static const struct by_limit {

@@ -615,11 +615,28 @@ static void site(struct blob *b, server_rec *s)
     }
 }
 
-const char *cgi_write_config(apr_pool_t *p, server_rec *main_server,
-                             size_t *len)
+/* httpd lets a host without a directive of ours share the main server's
+ * values, but its number is its own. */
+static void part(apr_pool_t *p, server_rec *main_server)
+{
+    struct cgi_server *shared = cgi_server_of(main_server);
+
+    for (server_rec *s = main_server->next; s; s = s->next) {
+        if (cgi_server_of(s) == shared) {
+            ap_set_module_config(
+                s->module_config, &cgi_wrapper_module,
+                cgi_merge_server(p, shared, cgi_create_server(p, s)));
+        }
+    }
+}
+
+const char *cgi_write_config(apr_pool_t *pconf, apr_pool_t *p,
+                             server_rec *main_server, size_t *len)
 {
     struct blob b = {apr_palloc(p, 8192), 0, 8192, p};
     int64_t sites = 0;
+
+    part(pconf, main_server);
 
     record(&b, "cgi-wrapper", "1", NULL);
     if (global->log) {

@@ -170,8 +170,7 @@ static void ended(int reason, void *data, int status)
     respawn(g, status);
 }
 
-/* --- generations
- * -------------------------------------------------------------- */
+/* --- generations --------------------------------------------------------- */
 
 static struct retained *retained(void)
 {
@@ -282,7 +281,7 @@ int cgi_daemon_start(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
         return OK; /* read once more before anything is served */
     }
     watch_draining(p);
-    config = cgi_write_config(ptemp, main_server, &len);
+    config = cgi_write_config(p, ptemp, main_server, &len);
     if (len == 0) {
         return OK;
     }

@@ -38,9 +38,11 @@ APLOG_USE_MODULE(cgi_wrapper);
 #define HELD_MEMORY 65536      /* from here on it is held in a file */
 #define HELD_MOST (256u << 20) /* the visitor's turn to wait */
 #define SLICE 4000             /* what a writable socket takes at once */
-#define TICK_MS 200            /* HTTP/2 has no socket to wait for */
-#define TICK_BODY_MS 32        /* the longest while its body is coming */
-#define TIMEOUT_TICK_MS 1000   /* filters that watch a slow visitor's time */
+/* Workers that shall stop close their sockets under us, without an event; and
+ * filters that watch a slow visitor's time do so when they are asked. */
+#define TICK_MS 1000
+#define TICK_HTTP2_MS 200 /* HTTP/2 has no socket to wait for */
+#define TICK_BODY_MS 32   /* the longest while its body is coming */
 #define AFTER_END                                                              \
     (1u << 20) /* of bytes that were in the pipe: none is larger */
 #define BODY_READ 16384
@@ -74,10 +76,10 @@ struct io {
     size_t head_len, head_room;
     struct cgiw_header header;
     apr_bucket_brigade *held, *rest;
-    apr_off_t held_bytes, held_in_memory;
+    apr_off_t held_bytes; /* in memory; behind it comes what is in the file */
     apr_time_t held_since;
     apr_file_t *file;
-    apr_off_t file_len;
+    apr_off_t file_at, file_len;
     size_t read_size;
     uint64_t output_bytes;
     unsigned after_end;
@@ -88,8 +90,7 @@ struct io {
     apr_table_t *err_headers_out;
 };
 
-/* --- towards the visitor
- * ------------------------------------------------------- */
+/* --- towards the visitor ------------------------------------------------- */
 
 static ap_filter_t *filters_of(const struct io *io)
 {
@@ -113,39 +114,86 @@ static void pass(struct io *io, apr_bucket_brigade *bb)
     }
 }
 
-static void add_flush(struct io *io, apr_bucket_brigade *bb)
+static apr_off_t in_file(const struct io *io)
 {
-    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_flush_create(io->c->bucket_alloc));
+    return io->file_len - io->file_at;
 }
 
-static void pass_all(struct io *io, bool flush)
+static apr_off_t held(const struct io *io)
 {
-    if (flush) {
-        add_flush(io, io->held);
+    return io->held_bytes + in_file(io);
+}
+
+/* Gets the next of the file into memory. A file bucket would not do: a filter
+ * that keeps one takes the file away from all others. */
+static void refill(struct io *io)
+{
+    apr_off_t len = in_file(io) < HELD_MEMORY ? in_file(io) : HELD_MEMORY;
+    char *buf;
+    apr_os_file_t fd;
+    ssize_t n;
+
+    if (len == 0) {
+        return;
     }
-    io->held_bytes = io->held_in_memory = 0;
-    pass(io, io->held);
+    buf = apr_bucket_alloc((apr_size_t)len, io->c->bucket_alloc);
+    n = apr_os_file_get(&fd, io->file) == APR_SUCCESS
+            ? pread(fd, buf, (size_t)len, io->file_at)
+            : -1;
+    if (n <= 0) {
+        apr_bucket_free(buf);
+        io->gone = true; /* what was to be said is lost */
+        return;
+    }
+    APR_BRIGADE_INSERT_TAIL(
+        io->held, apr_bucket_heap_create(buf, (apr_size_t)n, apr_bucket_free,
+                                         io->c->bucket_alloc));
+    io->held_bytes += n;
+    io->file_at += n;
+    if (in_file(io) == 0) {
+        io->file_at = io->file_len = 0;
+    }
+}
+
+/* Waits for him, if need be. */
+static void pass_all(struct io *io, apr_bucket *last)
+{
+    while (in_file(io) > 0 && !io->gone) {
+        io->held_bytes = 0;
+        pass(io, io->held);
+        refill(io);
+    }
+    if (last) {
+        APR_BRIGADE_INSERT_TAIL(io->held, last);
+    }
+    io->held_bytes = 0;
+    if (!io->gone && !APR_BRIGADE_EMPTY(io->held)) {
+        pass(io, io->held);
+    }
 }
 
 /* No more than he takes at once, so that the body does not wait for him. */
 static void pass_slice(struct io *io)
 {
     apr_bucket *behind;
-    apr_off_t len = io->held_bytes < SLICE ? io->held_bytes : SLICE;
+    apr_off_t len;
 
-    if (apr_brigade_partition(io->held, len, &behind) != APR_SUCCESS
-        && behind != APR_BRIGADE_SENTINEL(io->held)) {
+    if (io->held_bytes == 0) {
+        refill(io);
+    }
+    len = io->held_bytes < SLICE ? io->held_bytes : SLICE;
+    if (io->gone
+        || (apr_brigade_partition(io->held, len, &behind) != APR_SUCCESS
+            && behind != APR_BRIGADE_SENTINEL(io->held))) {
         io->gone = true;
         return;
     }
     (void)apr_brigade_split_ex(io->held, behind, io->rest);
-    add_flush(io, io->held);
+    APR_BRIGADE_INSERT_TAIL(io->held,
+                            apr_bucket_flush_create(io->c->bucket_alloc));
     pass(io, io->held);
     APR_BRIGADE_CONCAT(io->held, io->rest);
     io->held_bytes -= len;
-    if (io->held_in_memory > io->held_bytes) {
-        io->held_in_memory = io->held_bytes;
-    }
     io->writable = false;
 }
 
@@ -157,11 +205,10 @@ static bool is_pause(const struct io *io)
 /* quiet: nobody has had anything to say for a moment. */
 static void deliver(struct io *io, bool quiet)
 {
-    if (io->phase != BODY || io->held_bytes == 0 || io->gone
-        || io->run->ended) {
+    if (io->phase != BODY || held(io) == 0 || io->gone || io->run->ended) {
         return;
     }
-    if (body_is_due(io) && io->held_bytes < HELD_MOST) {
+    if (body_is_due(io)) {
         /* Without a socket: as much as HTTP/2 takes without waiting. */
         if (io->client >= 0 ? io->writable
                             : io->output_bytes <= HELD_ENOUGH && quiet) {
@@ -169,8 +216,11 @@ static void deliver(struct io *io, bool quiet)
         }
         return;
     }
-    if (quiet || is_pause(io) || io->held_bytes >= HELD_ENOUGH) {
-        pass_all(io, quiet || is_pause(io));
+    if (quiet || is_pause(io)) {
+        pass_all(io, apr_bucket_flush_create(io->c->bucket_alloc));
+    }
+    else if (held(io) >= HELD_ENOUGH) {
+        pass_all(io, NULL);
     }
 }
 
@@ -182,7 +232,7 @@ static void cut(struct io *io)
 
     io->eos = true;
     apr_brigade_cleanup(io->held);
-    io->held_bytes = 0;
+    io->held_bytes = io->file_at = io->file_len = 0;
     if (io->r->main || io->kind == CGI_COMMAND) {
         return; /* what is returned tells mod_include */
     }
@@ -200,8 +250,7 @@ static void cut(struct io *io)
     }
 }
 
-/* --- what is held
- * ------------------------------------------------------------- */
+/* --- what is held -------------------------------------------------------- */
 
 static bool open_file(struct io *io)
 {
@@ -226,40 +275,41 @@ static bool open_file(struct io *io)
 static bool hold_in_file(struct io *io, const char *s, size_t len)
 {
     apr_os_file_t fd;
-    apr_bucket *b;
 
     if (!open_file(io) || apr_os_file_get(&fd, io->file) != APR_SUCCESS
         || pwrite(fd, s, len, io->file_len) != (ssize_t)len) {
         return false;
     }
-    b = apr_bucket_file_create(io->file, io->file_len, len, io->r->pool,
-                               io->c->bucket_alloc);
-    (void)apr_bucket_file_enable_mmap(b, 0); /* it grows */
-    APR_BRIGADE_INSERT_TAIL(io->held, b);
     io->file_len += (apr_off_t)len;
     return true;
+}
+
+static bool belongs_into_file(const struct io *io)
+{
+    return in_file(io) > 0 /* it comes behind that */
+           || (body_is_due(io) && io->held_bytes >= HELD_MEMORY);
 }
 
 /* buf: the bucket allocator's; it is taken. */
 static void hold(struct io *io, char *buf, size_t len)
 {
-    if (io->held_bytes == 0) {
+    if (held(io) == 0) {
         io->held_since = io->now;
     }
-    io->held_bytes += (apr_off_t)len;
-    if (body_is_due(io) && io->held_in_memory >= HELD_MEMORY
-        && hold_in_file(io, buf, len)) {
-        apr_bucket_free(buf);
-        return;
+    if (belongs_into_file(io)) {
+        if (held(io) < HELD_MOST && hold_in_file(io, buf, len)) {
+            apr_bucket_free(buf);
+            return;
+        }
+        pass_all(io, NULL); /* no room: the body waits for him after all */
     }
-    io->held_in_memory += (apr_off_t)len;
+    io->held_bytes += (apr_off_t)len;
     APR_BRIGADE_INSERT_TAIL(
         io->held,
         apr_bucket_heap_create(buf, len, apr_bucket_free, io->c->bucket_alloc));
 }
 
-/* --- the header
- * ------------------------------------------------------------------ */
+/* --- the header ---------------------------------------------------------- */
 
 static void discard(struct io *io, int status)
 {
@@ -360,8 +410,7 @@ static bool scan_header(struct io *io, const char *s, size_t len)
     }
 }
 
-/* --- from the script
- * ---------------------------------------------------------------- */
+/* --- from the script ----------------------------------------------------- */
 
 static void out_is_over(struct io *io)
 {
@@ -432,8 +481,7 @@ static void read_err(struct io *io)
     }
 }
 
-/* --- the body
- * --------------------------------------------------------------------- */
+/* --- the body ------------------------------------------------------------ */
 
 static void end_body(struct io *io)
 {
@@ -544,44 +592,26 @@ static void watch(const struct io *io, struct pollfd fds[FDS])
     else if (io->body == BODY_COMING) {
         client = POLLIN;
     }
-    if (body_is_due(io) && io->phase == BODY && io->held_bytes > 0) {
+    if (body_is_due(io) && io->phase == BODY && held(io) > 0) {
         client |= POLLOUT;
     }
     fds[CLIENT] = (struct pollfd){.fd = io->client, .events = client};
 }
 
-static int shorter(int ms, int other)
-{
-    return ms < 0 || ms > other ? other : ms;
-}
-
-/* Milliseconds until something is to be done without an event; -1: never. */
+/* Milliseconds until something is to be looked at without an event. */
 static int patience(const struct io *io)
 {
-    apr_time_t end = 0;
-    int ms = -1;
+    int ms = io->client >= 0           ? TICK_MS
+             : io->body == BODY_COMING ? io->body_tick_ms
+                                       : TICK_HTTP2_MS;
+    /* Its end, which says that this was all, is worth a longer wait. */
+    int pause = io->run->out < 0 ? HELD_MS : PAUSE_MS;
 
     if (io->run->ended) {
         return 0; /* what is in the pipes now, and no more */
     }
-    if (!io->run->started) {
-        end = io->begun + apr_time_from_sec(START_WAIT_S);
-    }
-    else if (io->run->out < 0 && !io->eos) {
-        end = io->out_ended + apr_time_from_sec(END_WAIT_S);
-    }
-    if (end) {
-        ms = end <= io->now ? 0 : (int)apr_time_as_msec(end - io->now) + 1;
-    }
-    if (io->client < 0) {
-        ms = shorter(ms, io->body == BODY_COMING ? io->body_tick_ms : TICK_MS);
-    }
-    else if (io->body == BODY_COMING) {
-        ms = shorter(ms, TIMEOUT_TICK_MS);
-    }
-    if (io->phase == BODY && io->held_bytes > 0 && !body_is_due(io)) {
-        /* Its end, which says that this was all, is worth a longer wait. */
-        return shorter(ms, io->run->out < 0 ? HELD_MS : PAUSE_MS);
+    if (io->phase == BODY && held(io) > 0 && !body_is_due(io) && pause < ms) {
+        return pause;
     }
     return ms;
 }
@@ -595,22 +625,32 @@ static bool is_over(const struct io *io)
            || (!run->ended && run->control < 0);
 }
 
-/* What nothing was ready for. */
-static void on_silence(struct io *io)
+/* Another's process may hold the pipes of a script that has ended. */
+static void let_pipes_go(struct io *io)
+{
+    out_is_over(io);
+    cgi_run_stderr(io->run, NULL, 0);
+    cgi_close(&io->run->err);
+}
+
+static void look_at_start(struct io *io)
 {
     struct cgi_run *run = io->run;
 
-    if (run->ended) {
-        /* Another's process may hold the pipes; the script's are no more. */
-        out_is_over(io);
-        cgi_run_stderr(run, NULL, 0);
-        cgi_close(&run->err);
-    }
-    else if (!run->started
-             && io->now >= io->begun + apr_time_from_sec(START_WAIT_S)) {
+    if (!run->started && !run->ended && run->control >= 0
+        && io->now >= io->begun + apr_time_from_sec(START_WAIT_S)) {
         run->lost = "the script has not been started within 10 s";
         cgi_close(&run->control);
     }
+}
+
+/* What says that this was all. */
+static void pass_end(struct io *io)
+{
+    io->eos = true;
+    pass_all(io, io->kind == CGI_COMMAND
+                     ? NULL
+                     : apr_bucket_eos_create(io->c->bucket_alloc));
 }
 
 /* stdout is at its end and the script goes on: the visitor has all of it. */
@@ -620,12 +660,7 @@ static void say_that_was_all(struct io *io)
         || io->now < io->out_ended + apr_time_from_sec(END_WAIT_S)) {
         return;
     }
-    io->eos = true;
-    if (io->kind != CGI_COMMAND) {
-        APR_BRIGADE_INSERT_TAIL(io->held,
-                                apr_bucket_eos_create(io->c->bucket_alloc));
-    }
-    pass_all(io, true);
+    pass_end(io);
 }
 
 static void on_client(struct io *io, short happened)
@@ -651,8 +686,8 @@ static bool turn(struct io *io)
         io->gone = true;
         return true;
     }
-    if (n <= 0) {
-        on_silence(io);
+    if (n <= 0 && io->run->ended) {
+        let_pipes_go(io);
     }
     if (n > 0 && fds[CONTROL].revents) {
         (void)cgi_run_reply(io->run);
@@ -670,8 +705,9 @@ static bool turn(struct io *io)
     fetch_body(io);
     deliver(io, n <= 0);
     say_that_was_all(io);
-    if (io->run->ended && io->after_end > 2 * AFTER_END) {
-        on_silence(io);
+    look_at_start(io);
+    if (io->after_end > 2 * AFTER_END) {
+        let_pipes_go(io);
     }
     return true;
 }
@@ -748,12 +784,7 @@ static int not_whole(struct io *io)
 static int whole(struct io *io)
 {
     if (!io->eos) {
-        io->eos = true;
-        if (io->kind != CGI_COMMAND) {
-            APR_BRIGADE_INSERT_TAIL(io->held,
-                                    apr_bucket_eos_create(io->c->bucket_alloc));
-        }
-        pass_all(io, false);
+        pass_end(io);
     }
     return OK;
 }

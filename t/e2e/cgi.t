@@ -18,7 +18,7 @@ sub write_scripts {
     $w->script('hello.cgi', "#!/bin/sh\necho 'Content-Type: text/plain'; echo; echo hello\n");
     $w->script('env.cgi', "#!/bin/sh\necho 'Content-Type: text/plain'; echo; env; id -u\n");
     $w->script('body.cgi', "#!/bin/sh\necho 'Content-Type: text/plain'; echo; cat\n");
-    $w->script('fds.cgi', "#!/bin/sh\necho 'Content-Type: text/plain'; echo; ls /proc/\$\$/fd | tr '\\n' ' '\n");
+    $w->script('fds.cgi', "#!/bin/sh\necho 'Content-Type: text/plain'; echo; exec ls /proc/self/fd\n");
     $w->script('status.cgi', "#!/bin/sh\nprintf 'Status: 418 Teapot\\r\\nX-Own: a\\r\\nSet-Cookie: a=1\\r\\nSet-Cookie: b=2\\r\\n\\r\\nshort'\n");
     $w->script('moved.cgi', "#!/bin/sh\necho 'Location: http://elsewhere.localhost/x'; echo\n");
     $w->script('inside.cgi', "#!/bin/sh\necho 'Location: /env.cgi/after?x=1'; echo; cat >/dev/null\n");
@@ -48,9 +48,9 @@ sub all {
     told($w);
     faults($w);
     pages($w);
-    is_deeply([$w->httpd->unexpected], [], 'nothing unexpected in the server\'s log') if 0;
     ok($w->stop, 'stops');
     ok(until_true(sub { !$w->daemons }), 'and the daemon with it');
+    is_deeply([$w->httpd->unexpected], [], 'the server\'s own log has nothing unexpected');
     return;
 }
 
@@ -61,7 +61,7 @@ sub answers {
     is($r->{headers}{'content-type'}, 'text/plain', 'with its own type');
     is($r->{headers}{'content-length'}, 6, 'and a length that httpd counted');
     $r = $w->request('HEAD', '/hello.cgi');
-    is("$r->{status} $r->{content}", '200 ', 'HEAD: no body');
+    is($r->{status} . ($r->{content} // ''), 200, 'HEAD: no body');
     $r = $w->request('POST', '/body.cgi', 'x' x 300_000);
     is(length $r->{content}, 300_000, 'a body comes back');
     $r = $w->request('PUT', '/body.cgi', 'put');
@@ -83,11 +83,11 @@ sub answers {
     is("$r->{status} $r->{reason} $r->{headers}{'x-raw'} $r->{content}", '299 Raw yes raw text', 'nph- speaks for itself');
     ok(!$r->{headers}{server} && !$r->{headers}{date}, 'and httpd adds nothing');
     $r = $w->get('/etag.cgi', 'If-None-Match' => '"v1"');
-    is("$r->{status} $r->{content}", '304 ', 'If-None-Match');
+    is($r->{status} . ($r->{content} // ''), 304, 'If-None-Match');
     is($w->get('/etag.cgi', 'If-Match' => '"v2"')->{status}, 412, 'If-Match');
     $r = $w->get('/page/noexec.cgi');
     is("$r->{status} $r->{content}", "403 hello\n", 'a script is an ErrorDocument');
-    my $http = HTTP::Tiny->new(keep_alive => 1);
+    my $http = HTTP::Tiny->new(keep_alive => 1, max_redirect => 0);
     my $url = 'http://' . $w->host . ':' . $w->httpd->port;
     my @got = map { $http->request('GET', "$url/$_", {peer => '127.0.0.1'})->{content} } qw(hello.cgi hello.cgi own302.cgi hello.cgi);
     is(join('', @got), "hello\nhello\nown text\nhello\n", 'many on one connection');
@@ -109,7 +109,7 @@ sub told {
     my ($other) = $w->ids(1);
     $w->script('env.cgi', "#!/bin/sh\necho; id -u\n", customer => 1);
     is($w->get('/env.cgi', customer => 1)->{content}, "$other\n", 'and the other\'s as the other');
-    is($w->get('/fds.cgi')->{content}, '0 1 2 ', 'descriptors 0, 1, 2 alone');
+    is($w->get('/fds.cgi')->{content}, "0\n1\n2\n3\n", 'descriptors 0, 1, 2 alone (and ls reads by 3)');
     return;
 }
 
@@ -147,7 +147,7 @@ sub pages {
     like($r->{content}, qr/\p{Han}/, 'in Japanese') if utf8::decode($r->{content});
     is($r->{headers}{'content-type'}, 'text/html; charset=utf-8', 'as UTF-8');
     $r = $w->request('HEAD', '/nothing.cgi', undef, from => '127.0.0.9');
-    is("$r->{status} $r->{content}", '500 ', 'HEAD: no page');
+    is($r->{status} . ($r->{content} // ''), 500, 'HEAD: no page');
     is($w->get('/page/nothing.cgi')->{content}, 'own page', 'ErrorDocument is untouched for others');
     return;
 }

@@ -12,6 +12,7 @@ use Omakase::Provision;
 my $n = Omakase::Provision->new;
 my @login = sort map { $n->login } 1 .. 4;
 my ($all, $own, $off, $gone) = @login;
+my $PERL = "#!/usr/bin/perl\nprint qq{Content-Type: text/plain\\n\\n};\n";
 my ($user, $group) = $> ? (scalar getpwuid $>, scalar getgrgid $)) : ();
 
 $n->customers_d("$all.conf", qq(domain "all.localhost" {}\ndomain "more.localhost" { docroot = "web/more" }\n));
@@ -28,14 +29,23 @@ my ($code, undef, $err) = $n->omakase('apply');
 is($code, 0, 'applied') or BAIL_OUT($err);
 
 rendered();
+($code, undef, $err) = $n->omakase('start');
+is($code, 0, 'started') or BAIL_OUT($err);
 SKIP: {
     skip 'no php-fpm, or no mod_php_pool', 1 if !has_php();
-    ($code, undef, $err) = $n->omakase('start');
-    is($code, 0, 'started') or BAIL_OUT($err);
     php_runs();
     php_disabled();
-    forgotten();
 }
+SKIP: {
+    skip 'no mod_cgi_wrapper', 1 if !-e "$n->{layout}{modules}/mod_cgi_wrapper.so";
+    cgi_check();
+    cgi_anywhere();
+    cgi_pages();
+    cgi_runs();
+    cgi_disabled();
+    cgi_goes_on();
+}
+forgotten();
 done_testing;
 
 sub conf {
@@ -178,9 +188,6 @@ sub php_disabled {
     $n->put("$web/shell.php", '<?php echo "ran shell";');
     $n->put("$web/sub/x.php", '<?php echo "ran x";');
     is(runs('/shell.php'), '200 ran shell', 'a script');
-    my $busy = begin_request('all.localhost', '/wait.php');
-    is(@{until_json(sub { @{$_[0]} == 1 }, 'top')}, 1, 'and one that goes on');
-
     is(($n->omakase('cgi', 'disable', "$all:/web/shell.php"))[0], 64, 'without a reason: 64');
     ok_cgi('disabled', qr{\A$all:/web/shell\.php is disabled\n\z}, 'disable', "$all:/web/shell.php", '--why', 'gives a shell to anybody');
     is(runs('/shell.php'), '403', 'P44: it runs no more');
@@ -212,7 +219,14 @@ sub php_disabled {
     is(runs('/a.shtml'), '200', 'in a page');
     is(runs('/shell.php/x'), '403', 'with something behind it');
 
+    $n->customers_d("$all.httpd.conf", qq(<Location "/other-way">\nSetHandler "proxy:unix:) . $n->root
+        . qq(/run/omakase/php/$all.sock|fcgi://localhost"\n</Location>\nAlias "/other-way" "$disk/shell.php"\n));
+    is(($n->omakase('apply'))[0], 0, 'a handler of the operator');
+    is(runs('/other-way'), '403', 'in the way of that handler, too');
+
     # By its path on this machine; what runs of it is ended.
+    my $busy = begin_request('all.localhost', '/wait.php');
+    is(@{until_json(sub { @{$_[0]} == 1 }, 'top')}, 1, 'one that goes on');
     ok_cgi('by path', qr{\Akilled php\.\d+  $all:/web/wait\.php\n$all:/web/wait\.php is disabled\n}, 'disable',
         $n->root . "/srv/omakase/$all//web/./wait.php", '--why', "\xe8\xb2\xa0\xe8\x8d\xb7");
     like(answer_of($busy), qr{\AHTTP/1\.1 50[0-9]}, 'what runs of it is ended');
@@ -244,6 +258,180 @@ sub php_disabled {
     is(($n->omakase('cgi', 'enable', "$all:/web/shell.php"))[0], 67, 'twice');
     like($n->slurp('var/lib/omakase/audit.log'), qr{OMK0326 uid=\d+ $all: /web/shell\.php enabled$}m, 'an audit line');
     unlike(($n->omakase('status'))[1], qr{/cgi|denied}, 'status has nothing to say of it');
+    return;
+}
+
+# --- CGI ------------------------------------------------------------------------
+
+# A file of the customer's own.
+sub script {
+    my ($login, $path, $text, $mode) = @_;
+    my $file = $n->put("srv/omakase/$login/web/$path", $text);
+    chmod $mode // 0755, $file;
+    if (!$>) {
+        my ($uid, $gid) = (getpwnam $login)[2, 3];
+        my ($dir, $web) = ($file, $n->root . "/srv/omakase/$login/web");
+        while ($dir ne $web) {
+            chown $uid, $gid, $dir;
+            $dir =~ s{/[^/]*\z}{};
+        }
+    }
+    return $file;
+}
+
+# (status, body) of a page.
+sub page {
+    my ($host, $path) = @_;
+    my $r = $n->get($host, $path);
+    return ($r->{status}, $r->{content});
+}
+
+# What holds on this machine; the wrapper's own tests tell what must.
+sub cgi_check {
+    my (undef, $json) = $n->omakase('--json', 'check');
+    my @found = grep { $_->{id} eq 'OMK0328' } @{decode_json($json)->{findings}};
+    my %held = map { $_ => 1 } map { $_->{what} =~ /([a-z-]+) \(/g } grep { $_->{what} =~ /^these limits hold: / } @found;
+    my %not = map { $_->{where} =~ /^CGI: (.*)/ ? ($1 => $_) : () } @found;
+    for (qw(memory processes cpu-time tree-kill path-walk)) {
+        ok(($held{$_} xor $not{$_}), "check: what holds of $_");
+    }
+    ok(length $_->{todo}, "$_->{where}: and what to do") for values %not;
+    is_deeply([grep { $_->{level} eq 'error' } @found], [], 'no error');
+    return;
+}
+
+sub cgi_anywhere {
+    my $id = qq{print qq{uid \$< \$> groups \$) user \$ENV{USER}\\n};\n};
+    my ($uid, $gid) = $> ? ($>, (split ' ', $))[0]) : (getpwnam $all)[2, 3];
+    my $who = $> ? qr/\Auid $uid $uid groups $gid\b/ : qr/\Auid $uid $uid groups $gid user $all$/m;
+    for my $path (qw(a.cgi b.pl deep/er/c.cgi cgi-bin/d.pl)) {
+        script($all, $path, $PERL . $id);
+        my ($status, $text) = page('all.localhost', "/$path");
+        is($status, 200, "P36, P37: $path runs");
+        like($text, $who, 'P40: as the customer alone');
+    }
+    chmod 0644, $n->root . "/srv/omakase/$all/web/deep/er/c.cgi";
+    is((page('all.localhost', '/deep/er/c.cgi'))[0], 403, 'P5, P36: what may not be executed: 403');
+    chmod 0755, $n->root . "/srv/omakase/$all/web/deep/er/c.cgi";
+    is((page('all.localhost', '/deep/er/c.cgi'))[0], 200, 'chmod 755 cures it at once');
+    script($all, 'more/e.cgi', $PERL . 'print "more\n";');
+    is((page('more.localhost', '/e.cgi'))[1], "more\n", 'of another domain');
+    my %php = ('p.cgi' => "#!/usr/bin/php\n<?php echo 'php ', php_sapi_name();", 'q.pl' => "<?php echo 'php ', php_sapi_name();");
+    SKIP: {
+        skip 'no php-cgi', 4 if !-x '/usr/bin/php-cgi';
+        for my $path (sort keys %php) {
+            script($all, $path, $php{$path});
+            my $r = $n->get('all.localhost', "/$path");
+            is($r->{content}, 'php cgi-fcgi', "P39: $path is PHP");
+            like($r->{headers}{'content-type'}, qr{text/html}, 'with its header');
+        }
+    }
+    script($all, 'ini.cgi', "#!/usr/bin/php\n<?php header('X-A: b'); echo ini_get('opcache.enable'), ' ', ini_get('memory_limit'), ' ', extension_loaded('pdo') ? 'pdo' : '';");
+    is((page('all.localhost', '/ini.cgi'))[1], '0 128M pdo', 'with our settings on top of the distribution') if -x '/usr/bin/php-cgi';
+    script($all, 'broken.cgi', "#!/usr/bin/perl\nthis is no perl;\n");
+    is((page('all.localhost', '/broken.cgi'))[0], 500, 'P41: an error is a 500');
+    like($n->slurp("srv/omakase/$all/log/error.log"), qr{E12 /web/broken\.cgi: }, 'which its log explains');
+
+    # Where nothing runs them, the source is not shown.
+    for my $path (qw(a.cgi b.pl)) {
+        script($off, $path, $PERL . 'print "secret";');
+        my ($status, $text) = page('off.localhost', "/$path");
+        is($status, 403, "cgi = off: $path");
+        unlike($text, qr/secret/, 'and not its source');
+    }
+    is((page('off.localhost', '/none.cgi'))[0], 404, 'what is not there');
+    script($off, 'up/.htaccess', "Options +ExecCGI\n", 0644);
+    script($off, 'up/a.cgi', $PERL);
+    is((page('off.localhost', '/up/a.cgi'))[0], 500, 'which .htaccess cannot lift');
+    script($off, 'by/.htaccess', "AddHandler cgi-script .cgi .txt\n", 0644);
+    script($off, 'by/a.txt', $PERL);
+    unlike((page('off.localhost', '/by/a.txt'))[1], qr/^uid/, 'nor by a handler');
+
+    # An upload directory.
+    script($all, 'up/.htaccess', "Options -ExecCGI\n", 0644);
+    script($all, 'up/a.cgi', $PERL);
+    is((page('all.localhost', '/up/a.cgi'))[0], 403, 'Options -ExecCGI');
+    like($n->slurp("srv/omakase/$all/log/error.log"), qr{E24 /web/up/a\.cgi}, 'says so');
+    for my $line ('CGIWrapper off', 'CGIWrapperUser root', 'CGIWrapperLimit cpu=0', 'CGIWrapperCustomer x', 'CGIWrapperRoot /') {
+        script($all, 'no/.htaccess', "$line\n", 0644);
+        script($all, 'no/a.cgi', $PERL);
+        is((page('all.localhost', '/no/a.cgi'))[0], 500, ".htaccess: no $line");
+    }
+    return;
+}
+
+# SSI.
+sub cgi_pages {
+    script($all, 'inc.cgi', $PERL . 'print "included by ", (getpwuid $>)[0], "\n";');
+    script($all, 'page.shtml', '<!--#exec cgi="/inc.cgi" -->|<!--#include virtual="/inc.cgi" -->|<!--#exec cmd="echo cmd" -->', 0644);
+    my $name = $> ? getpwuid $> : $all;
+    like((page('all.localhost', '/page.shtml'))[1], qr/\Aincluded by $name\n\|included by $name\n\|(?!cmd)/,
+        'P11: exec cgi and include virtual run as the customer, exec cmd does not');
+    script($off, 'inc.cgi', $PERL . 'print "ran";');
+    script($off, 'page.shtml', '<!--#exec cgi="/inc.cgi" -->|<!--#include virtual="/inc.cgi" -->|<!--#exec cmd="echo cmd" -->', 0644);
+    unlike((page('off.localhost', '/page.shtml'))[1], qr/ran|^cmd/m, 'none where the customer has no CGI');
+    return;
+}
+
+# Goes on until a file is there.
+sub endless { $PERL . '$| = 1; print "on\n"; ' . $_[0] . ' until -e "stop"; print "ended\n";' }
+
+sub cgi_runs {
+    unlink $n->root . "/srv/omakase/$all/web/stop";
+    script($all, 'spin.cgi', endless('1'));
+    script($all, 'sub/wait.cgi', endless('select(undef, undef, undef, 0.02)'));
+    script($own, 'wait.cgi', endless('select(undef, undef, undef, 0.02)'));
+    my @r = (begin_request('all.localhost', '/spin.cgi'), begin_request('all.localhost', '/sub/wait.cgi'),
+        begin_request('own.localhost', '/wait.cgi'));
+    my $top = until_json(sub { @{$_[0]} == 3 && $_[0][0]{script} eq '/web/spin.cgi' }, 'top');
+    is(@$top, 3, 'P43: what runs') or diag explain $top;
+    is("$top->[0]{script} $top->[0]{login} $top->[0]{kind}", "/web/spin.cgi $all cgi", 'who takes most CPU first');
+    ok($top->[0]{memory_bytes} > 0 && $top->[0]{processes} == 1 && kill(0, $top->[0]{pid}), 'memory, processes');
+    is(join(' ', map {"$_->{login} $_->{script}"} @{until_json(sub { 1 }, 'top', '--login', $own)}), "$own /web/wait.cgi", '--login');
+    ok_cgi('one is killed', qr{\Akilled \Q$top->[0]{id}\E  $all:/web/spin\.cgi\n\z}, 'kill', $top->[0]{id});
+    unlike(answer_of($r[0]), qr/^ended|\r\n0\r\n/m, 'its visitor does not take that for an end');
+    ok_cgi("a customer's", qr{\Akilled \S+  $all:/web/sub/wait\.cgi\n\z}, 'kill', $all);
+    ok_cgi('all', qr{\Akilled \S+  $own:/web/wait\.cgi\n\z}, 'kill', '--all');
+    is(@{until_json(sub { !@{$_[0]} }, 'top')}, 0, 'nothing is left');
+    my ($line) = grep { $_->{script} =~ m{/spin\.cgi\z} } map { decode_json($_) } split /\n/, $n->slurp('var/log/omakase/cgi.log');
+    is("$line->{login} $line->{signal}", "$all 9", 'the usage log has its end');
+    ok($line->{wall_ms} > 0 && $line->{memory_bytes} > 0, 'and its use');
+    return;
+}
+
+sub cgi_disabled {
+    script($all, 'shell.cgi', $PERL . 'print "ran shell";');
+    is(runs('/shell.cgi'), '200 ran shell', 'a script');
+    my $busy = begin_request('all.localhost', '/sub/wait.cgi');
+    is(@{until_json(sub { @{$_[0]} == 1 }, 'top')}, 1, 'and one that goes on');
+    ok_cgi('disabled', qr/is disabled\n\z/, 'disable', "$all:/web/shell.cgi", '--why', 'gives a shell to anybody');
+    is(runs('/shell.cgi'), '403', 'P44: it runs no more');
+    like($n->slurp("srv/omakase/$all/log/error.log"), qr{E23 /web/shell\.cgi: .*gives a shell to anybody}, 'the customer reads why');
+    rename $n->root . "/srv/omakase/$all/web/shell.cgi", $n->root . "/srv/omakase/$all/web/other.cgi" or die $!;
+    is(runs('/other.cgi'), '403', 'another name');
+    script($all, 'shell.cgi', $PERL . 'print "ran again";');
+    is(runs('/shell.cgi'), '403', 'another upload');
+    ok_cgi('what runs', qr{\Akilled \S+  $all:/web/sub/wait\.cgi\n}, 'disable', "$all:/web/sub/wait.cgi", '--why', 'x');
+    unlike(answer_of($busy), qr/^ended/m, 'is ended');
+    ok_cgi('enabled', qr/may run again/, 'enable', "$all:/web/shell.cgi");
+    is(runs('/shell.cgi'), '200 ran again', 'runs again');
+    ok_cgi('enabled', qr/may run again/, 'enable', "$all:/web/sub/wait.cgi");
+    return;
+}
+
+# An apply, with its start on trial, disturbs nothing that runs.
+sub cgi_goes_on {
+    my $r = begin_request('all.localhost', '/sub/wait.cgi');
+    my ($run) = @{until_json(sub { @{$_[0]} == 1 }, 'top')};
+    $n->customers_d("$own.conf", qq(domain "own.localhost" {}\ncgi_options { wall = 100 }\n));
+    my ($rc, undef, $said) = $n->omakase('apply');
+    is($rc, 0, 'an apply') or diag($said);
+    my ($still) = @{until_json(sub { @{$_[0]} == 1 }, 'top')};
+    is("$still->{id} $still->{pid}", "$run->{id} $run->{pid}", 'the script runs on, and top sees it');
+    is(runs('/shell.cgi'), '200 ran again', 'the new one serves');
+    script($all, 'sub/stop', '');
+    like(answer_of($r), qr/^on\r?\n.*^ended/ms, 'it ends as it would have');
+    is_deeply([grep {/trial/} glob $n->root . '/run/omakase/*'], [], 'nothing of the trial is left');
     return;
 }
 

@@ -71,10 +71,23 @@ E2E_TESTS += t/e2e/cgi_operator.t
 E2E_TESTS += t/e2e/provision_kill.t
 E2E_TESTS += t/e2e/provision_life.t
 E2E_TESTS += t/root/cgi_suexec.t t/root/ftp.t t/root/hostile.t
+E2E_TESTS += t/root/hostile.t
+E2E_TESTS += t/root/cgi_programs.t
 EXTRA_DIST += t/kill_at.c
 
 if BUILD_PHP_POOL
 E2E_TESTS += t/e2e/php.t
 E2E_TESTS += t/e2e/php_attack.t
 E2E_TESTS += t/e2e/php_alone.t
+endif
+
+if BUILD_CGI_WRAPPER
+E2E_TESTS += t/e2e/cgi.t
+E2E_TESTS += t/e2e/cgi_alone.t
+E2E_TESTS += t/e2e/cgi_config.t
+E2E_TESTS += t/e2e/cgi_duplex.t
+E2E_TESTS += t/e2e/cgi_http2.t
+E2E_TESTS += t/e2e/cgi_memory.t
+E2E_TESTS += t/e2e/cgi_restart.t
+E2E_TESTS += t/e2e/cgi_ssi.t
 endif

@@ -197,6 +197,8 @@ host = "localhost"
 httpd { listen = {"127.0.0.1:$ports[0]"} }
 mysql { listen = "127.0.0.1:$ports[1]" }
 ftp { listen = {"127.0.0.1:$ports[2]"} }
+# Whoever looks from this machine sees why a script failed.
+cgi { diagnostics = {"127.0.0.1", "::1"} }
 paths {
     confd = "$l{confd}"
     share = "$l{share}"
@@ -251,7 +253,7 @@ sub _write_sites {
         @user == 2 or die "$login: has no Unix user; see $self->{root}/omakase status\n";
         Omakase::SampleSite::write_as([$login, @user], "$tree/web", $self->_layout->{share},
             @{$customers[$n]}{qw(from domain)},
-            $php ? _config_php($login, $self->{password}[$n]) : undef)
+            $php ? _config_php($login, $self->{password}[$n]) : undef, $self->_has_cgi)
             or warn "$tree/web: the sample site is not complete\n"; # theirs to mend
     }
     return;
@@ -309,6 +311,12 @@ sub _services {
 
 # Whether ProFTPD runs.
 sub has_ftp { (grep { $_ eq 'proftpd' } $_[0]->_services) > 0 }
+
+sub _has_cgi {
+    my ($self) = @_;
+    my $l = $self->_layout;
+    return -e "$l->{modules}/mod_cgi_wrapper.so" && -x "$l->{libexec}/cgi-wrapper";
+}
 
 # Whether phpMyAdmin answers.
 sub has_phpmyadmin {

@@ -63,3 +63,11 @@ E2E_TESTS += t/e2e/php.t
 E2E_TESTS += t/e2e/php_attack.t
 E2E_TESTS += t/e2e/php_alone.t
 endif
+
+# What one customer tries on another through the CGI wrapper.
+if BUILD_CGI_WRAPPER
+E2E_TESTS += t/root/cgi_attack_target.t
+E2E_TESTS += t/root/cgi_attack_process.t
+E2E_TESTS += t/root/cgi_attack_worker.t
+E2E_TESTS += t/root/cgi_attack_limits.t
+endif

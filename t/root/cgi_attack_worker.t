@@ -223,7 +223,7 @@ attacks(
         config => sub {
             my ($w) = @_;
             my $httpd = $w->{mallory}{uid};
-            return ("httpd\t$httpd", join "\t", 'site', 2, 'x', $httpd, $w->{mallory}{gid}, $w->{alice}{root}, 'x', '/');
+            return ("httpd\t$httpd", join "\t", 'site', 2, 'x', $httpd, $w->{mallory}{gid}, $w->{alice}{root}, 'x', '/nonexistent');
         },
         attack => sub { my ($w, $d) = @_; return refused($w, $d) }},
 

@@ -56,6 +56,7 @@ struct cgiw_leaf {
     int64_t since_s;                  /* idle or dying */
     uint64_t memory_bytes, processes; /* the limits that are written */
     int peak; /* memory.peak of version 2, which is begun anew by descriptor */
+    bool killed;            /* by cgroup.kill */
     bool entered;           /* fork has put the child into version 2's group */
     struct cgiw_use before; /* the counters when it became idle */
     struct place place[CGIW_HIERARCHIES];
@@ -440,7 +441,11 @@ static void leaf_retire(struct cgiw_leaf *leaf)
     }
     read_counters(leaf, &leaf->before);
     kept = leaf->before.memory_bytes;
-    if (leaf->memory_bytes && kept > leaf->memory_bytes / KEPT_SHARE) {
+    /* Some kernels with cgroup.kill (6.18 is one) take a process that
+     * clone3() puts into a group for one that should have been killed with
+     * what was in it before, and kill it. */
+    if (leaf->killed
+        || (leaf->memory_bytes && kept > leaf->memory_bytes / KEPT_SHARE)) {
         leaf_remove(leaf);
         return;
     }
@@ -710,9 +715,13 @@ int cgiw_leaf_kill(struct cgiw_leaf *leaf)
     if (!leaf || !(h = holder(leaf, CGIW_HOLDS_KILL, &dir))) {
         return -ENOSYS;
     }
+    if (cgiw_group_empty(dir, h->version)) {
+        return 0;
+    }
     if (h->version == 1) {
         return cgiw_group_kill_frozen(dir, 1);
     }
+    leaf->killed = true;
     rc = cgiw_file_write(dir, "cgroup.kill", "1");
     return rc == -ENOENT ? cgiw_group_kill_frozen(dir, 2) : rc;
 }
@@ -725,9 +734,7 @@ void cgiw_leaf_give(struct cgiw_cgroup *cg, struct cgiw_leaf *leaf,
     }
     leaf->state = LEAF_DYING;
     leaf->since_s = now_s;
-    if (!leaf_is_empty(leaf)) {
-        (void)cgiw_leaf_kill(leaf);
-    }
+    (void)cgiw_leaf_kill(leaf);
     leaf_retire(leaf);
     if (cg->idle > CGIW_LEAVES_IDLE) {
         leaf_remove(oldest_idle(cg));

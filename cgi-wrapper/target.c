@@ -403,8 +403,9 @@ static int walk(struct walk *w, bool directory, struct cgiw_target *t)
         point_at(w, NULL, NULL);
         return refuse(w->facts, CGIW_E20, CGIW_DIRECTORY);
     }
-    if (rc == 0 && directory && fstat(w->fd, &t->st) != 0) {
-        return failed(w->facts, errno);
+    if (rc == 0 && directory) {
+        point_at(w, NULL, NULL);
+        return fstat(w->fd, &t->st) == 0 ? 0 : failed(w->facts, errno);
     }
     return rc;
 }
@@ -425,6 +426,9 @@ static int begin(struct walk *w, const char *path, size_t len,
     if (rc) {
         return rc;
     }
+    cgiw_target_shown(t->path, strlen(t->path), rules->root, rules->shown,
+                      t->shown, sizeof t->shown);
+    memcpy(f->script, t->shown, strlen(t->shown) + 1);
     below = beneath(t->path, strlen(t->path), rules->root);
     if (!below) {
         return refuse(f, CGIW_E20, CGIW_PLAIN);
@@ -467,6 +471,10 @@ static int reach(const char *path, size_t len, bool directory,
     rc = walk(&w, directory, t);
     t->dir_fd = rc == 0 ? (directory ? w.fd : w.asked) : -1;
     finish(&w, t->dir_fd);
+    if (rc == 0) {
+        memcpy(t->real, facts->where, strlen(facts->where) + 1);
+        facts->where[0] = '\0';
+    }
     return rc;
 }
 

@@ -47,14 +47,16 @@ struct cgiw_target {
     struct stat st;      /* of the script (directory: of the directory) */
     char path[PATH_MAX]; /* absolute, what $0 and SCRIPT_FILENAME are: as asked
                             for, links not resolved, no "//" or "." */
+    char shown[PATH_MAX]; /* path, as the customer sees it */
+    char real[PATH_MAX];  /* the same with links resolved */
 };
 
 /* Walks to path (len bytes, absolute, not NUL-terminated) and checks all of it.
  * 0, and *target is filled, its two descriptors (close-on-exec) the caller's to
  * close. Else the code; then nothing is open, *target is undefined, and *facts
- * is filled for cgiw_explain(). facts->script, user and uid are set in any case:
- * the script as the customer sees it is what the deny list is asked with, too.
- * Never blocks on a fifo or a device.
+ * is filled for cgiw_explain(). facts->script, user and uid are set in any case.
+ * Never blocks on a fifo or a device. The deny list is to be asked for shown and
+ * for real: a link must not get around it.
  *
  * A script that cannot be read passes (readable is false): a program needs no
  * more. The caller answers E13 where it would need to be read:

@@ -219,3 +219,47 @@ t_unit_usage_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
 t_unit_usage_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_usage_t_LDADD = $(PROVISION_UNIT_LIBS)
 endif
+
+# What holds scripts; as root, with real ones.
+UNIT_TESTS += t/root/cgi_limits.t
+t_root_cgi_limits_t_SOURCES = t/root/cgi_limits.c
+t_root_cgi_limits_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_root_cgi_limits_t_CFLAGS = $(UNIT_CFLAGS)
+t_root_cgi_limits_t_LDADD = libcgiw.la $(UNIT_LIBS)
+# The CGI wrapper's cores.
+CGIW_UNIT_LIBS = libcgiw.la $(UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgiw_diagnose.t
+t_unit_cgiw_diagnose_t_SOURCES = t/unit/cgiw_diagnose.c
+t_unit_cgiw_diagnose_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_diagnose_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_diagnose_t_LDADD = $(CGIW_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgiw_environ.t
+t_unit_cgiw_environ_t_SOURCES = t/unit/cgiw_environ.c
+t_unit_cgiw_environ_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_environ_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_environ_t_LDADD = $(CGIW_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgiw_header.t
+t_unit_cgiw_header_t_SOURCES = t/unit/cgiw_header.c
+t_unit_cgiw_header_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_header_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_header_t_LDADD = $(CGIW_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgiw_shebang.t
+t_unit_cgiw_shebang_t_SOURCES = t/unit/cgiw_shebang.c
+t_unit_cgiw_shebang_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_shebang_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_shebang_t_LDADD = $(CGIW_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgiw_target.t
+t_unit_cgiw_target_t_SOURCES = t/unit/cgiw_target.c
+t_unit_cgiw_target_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_target_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_target_t_LDADD = $(CGIW_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/denied.t
+t_unit_denied_t_SOURCES = t/unit/denied.c
+t_unit_denied_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_denied_t_LDADD = $(UNIT_LIBS)

@@ -1,6 +1,7 @@
 EXTRA_DIST += $(httpdconf_DATA)
 httpdconfdir = $(sysconfdir)/omakase/conf.d/httpd
 httpdconf_DATA = \
+	conf.d/httpd/cgi.conf \
 	conf.d/httpd/counter.conf \
 	conf.d/httpd/errors.conf \
 	conf.d/httpd/httpd.conf \

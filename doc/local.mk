@@ -11,5 +11,6 @@ dist_man_MANS += doc/man/mod_php_pool.8
 endif
 if BUILD_PROVISION
 dist_man_MANS += doc/man/omakase.8 doc/man/omakase.conf.5 \
-	doc/man/omakase-customer.5 doc/man/omakase-mail.5
+	doc/man/omakase-cgi.8 doc/man/omakase-customer.5 \
+	doc/man/omakase-mail.5
 endif

@@ -281,6 +281,8 @@ static void programs(const struct omk_check *c)
          "is promised to scripts"},
         {"/usr/bin/php", "php-cli", OMK_CHECK_WARNING,
          "is promised to scripts"},
+        {"/usr/bin/php-cgi", "php-cgi", OMK_CHECK_WARNING,
+         "runs PHP scripts that are named .cgi"},
         {"/usr/bin/nkf", "nkf", OMK_CHECK_WARNING, "is promised to scripts"},
         {"/usr/bin/htpasswd", "apache2-utils", OMK_CHECK_WARNING,
          "is promised to scripts"},
@@ -321,5 +323,6 @@ void omk_check_node(apr_pool_t *p, const struct omk_node *n,
     users(&c);
     quotas(&c);
     programs(&c);
+    omk_check_cgi(&c);
     omk_check_profile(&c);
 }

@@ -21,6 +21,9 @@ void omk_check_say(const struct omk_check *c, enum omk_check_level level,
 /* Who can write what root reads or runs; who cannot enter SRV. */
 void omk_check_files(const struct omk_check *c);
 
+/* What the CGI wrapper can hold scripts to. */
+void omk_check_cgi(const struct omk_check *c);
+
 /* Who listens on the node's addresses, and for whom. */
 void omk_check_ports(const struct omk_check *c);
 

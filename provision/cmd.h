@@ -38,6 +38,8 @@ struct omk_cmd {
     bool json, dry_run, yes, exit_code;
     const char *domain, *docroot; /* --domain, --docroot */
     const char *lang, *format, *mailbox; /* of sheet */
+    const char *login, *why;             /* of cgi */
+    bool all, php, watch;                /* of cgi */
     int argc;                     /* what is left behind the command's words */
     char **argv;
 };
@@ -53,6 +55,7 @@ struct omk_command {
 
 extern const struct omk_command omk_commands_account[];
 extern const struct omk_command omk_commands_apply[];
+extern const struct omk_command omk_commands_cgi[];
 extern const struct omk_command omk_commands_customer[];
 extern const struct omk_command omk_commands_edit[];
 extern const struct omk_command omk_commands_mail[];

@@ -221,6 +221,14 @@ static json_t *json_domains(const struct omk_customer *u)
     return list;
 }
 
+static json_t *json_cgi(const struct omk_cgi *g)
+{
+    return json_pack("{s:i, s:i, s:I, s:i, s:i, s:I}", "cpu", (int)g->cpu_s,
+                     "wall", (int)g->wall_s, "memory", (json_int_t)g->memory,
+                     "processes", (int)g->processes, "concurrent",
+                     (int)g->concurrent, "output", (json_int_t)g->output);
+}
+
 static json_t *json_customer(const struct omk_customer_entry *e)
 {
     const struct omk_customer *u = e->customer;
@@ -238,14 +246,23 @@ static json_t *json_customer(const struct omk_customer_entry *e)
                       "quota", (json_int_t)u->mailboxes[i].quota, "forward",
                       u->mailboxes[i].forward, "keep", u->mailboxes[i].keep));
     }
-    return json_pack("{s:s, s:o, s:I, s:I, s:i, s:b, s:b, s:b, s:b, s:b, s:s, "
-                     "s:o}",
+    return json_pack("{s:s, s:o, s:I, s:I, s:i, s:b, s:b, s:o, s:b, s:b, s:b, "
+                     "s:s, s:o}",
                      "login", u->login, "domains", json_domains(u), "web_quota",
                      (json_int_t)u->web_quota, "mail_quota",
                      (json_int_t)u->mail_quota, "databases", (int)u->databases,
-                     "php", u->php, "cgi", u->cgi, "ssi", u->ssi, "counter",
+                     "php", u->php, "cgi", u->cgi, "cgi_options",
+                     json_cgi(&u->cgi_options), "ssi", u->ssi, "counter",
                      u->counter, "suspended", u->suspended, "note", u->note,
                      "mailboxes", boxes);
+}
+
+static void print_cgi(struct omk_cmd *c, const struct omk_cgi *g)
+{
+    (void)printf("cgi        cpu %u s, wall %u s, memory %s, %u processes, %u "
+                 "at once, output %s (0: no limit)\n",
+                 g->cpu_s, g->wall_s, omk_size_print(c->p, g->memory),
+                 g->processes, g->concurrent, omk_size_print(c->p, g->output));
 }
 
 static void print_customer(struct omk_cmd *c, const struct omk_customer *u)
@@ -267,6 +284,9 @@ static void print_customer(struct omk_cmd *c, const struct omk_customer *u)
     (void)printf("serves    %s%s%s%s\n", u->php ? " php" : "",
                  u->cgi ? " cgi" : "", u->ssi ? " ssi" : "",
                  u->counter ? " counter" : "");
+    if (u->cgi) {
+        print_cgi(c, &u->cgi_options);
+    }
     if (*u->note) {
         (void)printf("note       %s\n", u->note);
     }

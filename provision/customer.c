@@ -132,6 +132,7 @@ static void fill(apr_pool_t *p, const struct omk_node *n, cfg_t *cfg,
                        : (unsigned)cfg_getint(cfg, "databases");
     c->php = cfg_getbool(cfg, "php");
     c->cgi = cfg_getbool(cfg, "cgi");
+    omk_cgi_fill(p, cfg_getsec(cfg, "cgi_options"), &c->cgi_options);
     c->ssi = cfg_getbool(cfg, "ssi");
     c->counter = cfg_getbool(cfg, "counter");
     c->suspended = cfg_getbool(cfg, "suspended");
@@ -187,6 +188,7 @@ int omk_customer_parse(apr_pool_t *p, const struct omk_node *n,
         CFG_INT("databases", -1, CFGF_NONE),
         CFG_BOOL("php", cfg_true, CFGF_NONE),
         CFG_BOOL("cgi", cfg_true, CFGF_NONE),
+        CFG_SEC("cgi_options", omk_cgi_options(p, &n->cgi), CFGF_NONE),
         CFG_BOOL("ssi", cfg_true, CFGF_NONE),
         CFG_BOOL("counter", cfg_true, CFGF_NONE),
         CFG_BOOL("suspended", cfg_false, CFGF_NONE),
@@ -204,6 +206,7 @@ int omk_customer_parse(apr_pool_t *p, const struct omk_node *n,
     (void)cfg_set_validate_func(cfg, "mail_quota", check_size);
     (void)cfg_set_validate_func(cfg, "databases", check_databases);
     (void)cfg_set_validate_func(cfg, "note", check_note);
+    omk_cgi_validate(p, cfg, "cgi_options");
     rc = omk_conf_read(cfg, p, name, text, len, err);
     if (rc) {
         return rc;
@@ -594,6 +597,7 @@ bool omk_customer_equal(const struct omk_customer *a,
         || a->mailbox_count != b->mailbox_count || a->web_quota != b->web_quota
         || a->mail_quota != b->mail_quota || a->databases != b->databases
         || a->php != b->php || a->cgi != b->cgi || a->ssi != b->ssi
+        || !omk_cgi_equal(&a->cgi_options, &b->cgi_options)
         || a->counter != b->counter || a->suspended != b->suspended
         || !same(a->note, b->note)) {
         return false;

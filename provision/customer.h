@@ -2,6 +2,7 @@
 #ifndef OMK_CUSTOMER_H
 #define OMK_CUSTOMER_H
 
+#include "cgi.h"
 #include "err.h"
 
 #include <apr_pools.h>
@@ -45,6 +46,7 @@ struct omk_customer {
     uint64_t web_quota, mail_quota;   /* bytes; 0 is without limit */
     unsigned databases;
     bool php, cgi, ssi, counter;
+    struct omk_cgi cgi_options;
     bool suspended;
     const char *note; /* the operator's own words, or "" */
     const struct omk_mailbox *mailboxes;

@@ -64,18 +64,27 @@ static int make_dirs(const char *path, mode_t mode, struct omk_err *err)
     return OMK_OK;
 }
 
+#define ROOT 0, 0
+
 int omk_state_make(const struct omk_node *n, struct omk_err *err)
 {
     char path[4096];
     const struct {
         const char *base, *name;
         mode_t mode;
+        uid_t uid; /* httpd's: its children write the counters */
+        gid_t gid; /* and read which scripts are disabled */
     } dirs[] = {
-        {n->etc_dir, "", 0755},           {n->customers_dir, "", 0700},
-        {n->state_dir, "", 0711},         {n->state_dir, "/generations", 0700},
-        {n->state_dir, "/counter", 0700}, {n->srv_dir, "", 0711},
-        {n->run_dir, "", 0755},           {n->run_dir, "/php", 0711},
-        {n->log_dir, "", 0750},
+        {n->etc_dir, "", 0755, ROOT},
+        {n->customers_dir, "", 0700, ROOT},
+        {n->state_dir, "", 0711, ROOT},
+        {n->state_dir, "/generations", 0700, ROOT},
+        {n->state_dir, "/counter", 0700, n->httpd_uid, n->httpd_gid},
+        {n->state_dir, "/cgi", 0750, 0, n->httpd_gid},
+        {n->srv_dir, "", 0711, ROOT},
+        {n->run_dir, "", 0755, ROOT},
+        {n->run_dir, "/php", 0711, ROOT},
+        {n->log_dir, "", 0750, ROOT},
     };
 
     for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
@@ -86,9 +95,8 @@ int omk_state_make(const struct omk_node *n, struct omk_err *err)
         if (rc) {
             return rc;
         }
-        /* httpd's children write the counters. */
-        if (!strcmp(dirs[i].name, "/counter") && !n->single_user
-            && chown(path, n->httpd_uid, n->httpd_gid) != 0) {
+        if (dirs[i].gid && !n->single_user
+            && chown(path, dirs[i].uid, dirs[i].gid) != 0) {
             return failed(err, path, "chown");
         }
     }

@@ -20,12 +20,14 @@ libprovision_la_SOURCES = \
 	provision/audit.c provision/audit.h \
 	provision/blame.c provision/blame.h \
 	provision/check.c provision/check.h provision/check_impl.h \
+	provision/check_cgi.c \
 	provision/check_files.c provision/check_ports.c \
 	provision/check_profile.c \
 	provision/daemon.c provision/daemon.h \
 	provision/daemon_httpd.c provision/daemon_mariadb.c \
 	provision/daemon_php.c \
 	provision/diff.c provision/diff.h \
+	provision/disabled.c provision/disabled.h \
 	provision/edit.c provision/edit.h \
 	provision/erase.c provision/erase.h \
 	provision/files.c provision/files.h \
@@ -33,15 +35,18 @@ libprovision_la_SOURCES = \
 	provision/phpmyadmin.c provision/phpmyadmin.h \
 	provision/plan.c provision/plan.h \
 	provision/probe.c provision/probe.h \
+	provision/proc.c provision/proc.h \
 	provision/purge.c provision/purge.h \
 	provision/render.c provision/render.h \
 	provision/render_httpd.c provision/render_mariadb.c \
 	provision/render_php.c \
 	provision/run.c provision/run.h \
+	provision/scripts.c provision/scripts.h \
 	provision/secret.c provision/secret.h \
 	provision/status.c provision/status.h \
 	provision/account.c provision/account.h \
 	provision/btrfs.c provision/btrfs.h \
+	provision/cgi.c provision/cgi.h \
 	provision/conf.c provision/conf.h \
 	provision/customer.c provision/customer.h \
 	provision/database.c provision/database.h provision/database_impl.h \
@@ -66,6 +71,7 @@ provision_omakase_SOURCES = \
 	provision/cmd.h \
 	provision/cmd_account.c \
 	provision/cmd_apply.c \
+	provision/cmd_cgi.c \
 	provision/cmd_customer.c \
 	provision/cmd_edit.c \
 	provision/cmd_mail.c \

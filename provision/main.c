@@ -15,7 +15,7 @@
 static const struct omk_command *const tables[] = {
     omk_commands_customer, omk_commands_edit,  omk_commands_mail,
     omk_commands_sheet,    omk_commands_account,
-    omk_commands_apply,    omk_commands_node,
+    omk_commands_apply,    omk_commands_node,  omk_commands_cgi,
 };
 #define TABLES (sizeof tables / sizeof *tables)
 
@@ -97,7 +97,12 @@ enum {
     DOCROOT,
     LANGUAGE,
     FORMAT,
-    MAILBOX
+    MAILBOX,
+    LOGIN,
+    WHY,
+    ALL,
+    PHP,
+    WATCH
 };
 
 /* Options may stand anywhere. Returns an exit code, or -1 to go on. */
@@ -116,6 +121,11 @@ static int options(struct omk_cmd *c, int argc, char **argv, bool *want_help)
         {"lang", required_argument, NULL, LANGUAGE},
         {"format", required_argument, NULL, FORMAT},
         {"mailbox", required_argument, NULL, MAILBOX},
+        {"login", required_argument, NULL, LOGIN},
+        {"why", required_argument, NULL, WHY},
+        {"all", no_argument, NULL, ALL},
+        {"php", no_argument, NULL, PHP},
+        {"watch", no_argument, NULL, WATCH},
         {NULL, 0, NULL, 0},
     };
     int o;
@@ -151,6 +161,21 @@ static int options(struct omk_cmd *c, int argc, char **argv, bool *want_help)
             break;
         case MAILBOX:
             c->mailbox = optarg;
+            break;
+        case LOGIN:
+            c->login = optarg;
+            break;
+        case WHY:
+            c->why = optarg;
+            break;
+        case ALL:
+            c->all = true;
+            break;
+        case PHP:
+            c->php = true;
+            break;
+        case WATCH:
+            c->watch = true;
             break;
         case 'h':
         case HELP:

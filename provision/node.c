@@ -257,6 +257,7 @@ static void fill(apr_pool_t *p, const char *root, cfg_t *cfg,
     n->php_time_s = (unsigned)cfg_getint(php, "time");
     n->php_memory = get_size(php, "memory");
     n->timezone = get(p, php, "timezone");
+    omk_cgi_fill(p, cfg_getsec(cfg, "cgi"), &n->cgi);
     n->keep = (unsigned)cfg_getint(cfg, "keep");
 }
 
@@ -317,6 +318,7 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
         CFG_SEC("mysql", mysql, CFGF_NONE),
         CFG_SEC("defaults", defaults, CFGF_NONE),
         CFG_SEC("php", php, CFGF_NONE),
+        CFG_SEC("cgi", omk_cgi_options(p, &omk_cgi_defaults), CFGF_NONE),
         CFG_SEC("paths", paths, CFGF_NONE),
         CFG_END(),
     };
@@ -350,6 +352,7 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         (void)cfg_set_validate_func(cfg, checks[i].option, checks[i].check);
     }
+    omk_cgi_validate(p, cfg, "cgi");
     for (const cfg_opt_t *o = paths; o->name; o++) {
         (void)cfg_set_validate_func(
             cfg, apr_pstrcat(p, "paths|", o->name, NULL), check_path);

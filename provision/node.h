@@ -2,6 +2,8 @@
 #ifndef OMK_NODE_H
 #define OMK_NODE_H
 
+#include "cgi.h"
+
 #include <apr_pools.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,6 +64,8 @@ struct omk_node {
     unsigned php_time_s;   /* a request's */
     uint64_t php_memory;   /* bytes a request */
     const char *timezone;  /* such as Asia/Tokyo */
+
+    struct omk_cgi cgi; /* of a customer who says nothing else */
 
     unsigned keep; /* generations that stay, with the current one */
 };

@@ -150,6 +150,7 @@ int omk_probe_httpd(const char *listen, char out[OMK_SHA1_HEX + 1],
 /* --- php-fpm: FastCGI 1.0 --------------------------------------------------
  */
 
+#define FCGI_STDOUT 6
 #define FCGI_RECORD(type, len) 1, type, 0, 1, 0, len, 0, 0
 
 /* Names and values shorter than 128 bytes. */
@@ -164,7 +165,9 @@ static size_t add_param(unsigned char *out, const char *name, const char *value)
     return 2 + a + b;
 }
 
-static size_t ping_question(unsigned char out[256])
+/* A request for script; query is "" for none. */
+static size_t question_of(const char *script, const char *query,
+                          unsigned char out[256])
 {
     static const unsigned char begin[] = {
         FCGI_RECORD(1, 8), 0, 1, 0, 0, 0, 0, 0, 0};
@@ -173,9 +176,10 @@ static size_t ping_question(unsigned char out[256])
     size_t len = 0;
     unsigned char head[] = {FCGI_RECORD(4, 0)};
 
-    len += add_param(params + len, "SCRIPT_NAME", "/ping");
-    len += add_param(params + len, "SCRIPT_FILENAME", "/ping");
+    len += add_param(params + len, "SCRIPT_NAME", script);
+    len += add_param(params + len, "SCRIPT_FILENAME", script);
     len += add_param(params + len, "REQUEST_METHOD", "GET");
+    len += add_param(params + len, "QUERY_STRING", query);
     head[5] = (unsigned char)len;
     memcpy(out, begin, sizeof begin);
     memcpy(out + sizeof begin, head, 8);
@@ -183,41 +187,113 @@ static size_t ping_question(unsigned char out[256])
     return sizeof begin + 8 + len + sizeof end;
 }
 
-int omk_probe_php(const char *socket_path, char out[OMK_SHA1_HEX + 1],
-                  struct omk_err *err)
+static int connect_unix(const char *path, struct omk_err *err)
 {
-    static const char mark[] = "\r\n\r\nomakase-";
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    unsigned char question[256];
-    char answer[8192];
-    const char *at;
-    size_t got, len = ping_question(question);
     int fd, rc;
 
-    if (strlen(socket_path) >= sizeof a.sun_path) {
-        return omk_fail(err, OMK_ERANGE, socket_path,
+    if (strlen(path) >= sizeof a.sun_path) {
+        return omk_fail(err, OMK_ERANGE, path,
                         "is longer than a socket's name may be (%zu bytes)",
                         sizeof a.sun_path - 1);
     }
-    (void)strcpy(a.sun_path, socket_path);
+    (void)strcpy(a.sun_path, path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0) {
         set_timeouts(fd);
     }
     if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) != 0) {
-        rc = omk_fail(err, OMK_EBUSY, socket_path, "cannot connect: %s",
-                      strerror(errno));
+        rc = omk_fail(err, errno == ENOENT ? OMK_ENOENT : OMK_EBUSY, path,
+                      "cannot connect: %s", strerror(errno));
         if (fd >= 0) {
             close(fd);
         }
         return rc;
     }
-    rc = exchange(fd, socket_path, question, len, answer, sizeof answer, &got,
-                  err);
+    return fd;
+}
+
+static int ask_unix(const char *path, const void *question, size_t len,
+                    char *answer, size_t room, size_t *got, struct omk_err *err)
+{
+    int fd = connect_unix(path, err);
+    int rc;
+
+    if (fd < 0) {
+        return fd; /* an omk_code */
+    }
+    rc = exchange(fd, path, question, len, answer, room, got, err);
     close(fd);
+    return rc;
+}
+
+int omk_probe_php(const char *socket_path, char out[OMK_SHA1_HEX + 1],
+                  struct omk_err *err)
+{
+    static const char mark[] = "\r\n\r\nomakase-";
+    unsigned char question[256];
+    char answer[8192];
+    const char *at;
+    size_t got, len = question_of("/ping", "", question);
+    int rc =
+        ask_unix(socket_path, question, len, answer, sizeof answer, &got, err);
+
     if (rc) {
-        return rc;
+        return rc == OMK_ENOENT ? OMK_EBUSY : rc;
     }
     at = memmem(answer, got, mark, sizeof mark - 1);
     return take_sum(at ? at + sizeof mark - 1 : NULL, socket_path, out, err);
+}
+
+/* What the records' stdout holds, put together in place; its length. */
+static size_t stdout_of(char *answer, size_t got)
+{
+    const unsigned char *in = (const unsigned char *)answer;
+    size_t at = 0, out = 0;
+
+    while (got - at >= 8) {
+        size_t len = (size_t)in[at + 4] << 8 | in[at + 5];
+        size_t next = at + 8 + len + in[at + 6];
+
+        if (next > got) {
+            break;
+        }
+        if (in[at + 1] == FCGI_STDOUT) {
+            memmove(answer + out, answer + at + 8, len);
+            out += len;
+        }
+        at = next;
+    }
+    answer[out] = '\0';
+    return out;
+}
+
+int omk_probe_php_status(const char *socket_path, const char *status,
+                         const char *query, char *out, size_t room,
+                         struct omk_err *err)
+{
+    unsigned char question[256];
+    size_t got, len = question_of(status, query, question);
+    char *body;
+    int rc = ask_unix(socket_path, question, len, out, room, &got, err);
+
+    if (rc) {
+        return rc;
+    }
+    (void)stdout_of(out, got);
+    body = strstr(out, "\r\n\r\n");
+    if (!body) {
+        return omk_fail(err, OMK_EINVAL, socket_path,
+                        "answers, but not as a pool of php-fpm");
+    }
+    memmove(out, body + 4, strlen(body + 4) + 1);
+    return OMK_OK;
+}
+
+int omk_probe_unix(const char *path, const char *question, char *out,
+                   size_t room, struct omk_err *err)
+{
+    size_t got;
+
+    return ask_unix(path, question, strlen(question), out, room, &got, err);
 }

@@ -20,4 +20,16 @@ int omk_probe_httpd(const char *listen, char out[OMK_SHA1_HEX + 1],
 int omk_probe_php(const char *socket, char out[OMK_SHA1_HEX + 1],
                   struct omk_err *err);
 
+/* The answer of a pool's status page as text, NUL-terminated and cut at room;
+ * status is its address, query what stands behind the `?`. OMK_ENOENT: there is
+ * no such socket; OMK_EBUSY, OMK_EINVAL. */
+int omk_probe_php_status(const char *socket, const char *status,
+                         const char *query, char *out, size_t room,
+                         struct omk_err *err);
+
+/* One question to a socket, the answer read to its end and NUL-terminated.
+ * OMK_ENOENT, OMK_EBUSY. */
+int omk_probe_unix(const char *path, const char *question, char *out,
+                   size_t room, struct omk_err *err);
+
 #endif

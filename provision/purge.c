@@ -3,6 +3,7 @@
 #include "account.h"
 #include "archive.h"
 #include "database.h"
+#include "disabled.h"
 #include "erase.h"
 #include "err.h"
 #include "generation.h"
@@ -221,5 +222,6 @@ int omk_purge_do(apr_pool_t *p, const struct omk_node *n,
     if (rc == OMK_OK && w->user) {
         rc = omk_account_remove(accounts, w->login, err);
     }
+    rc = rc ? rc : omk_disabled_forget(p, n, w->login, err);
     return rc ? rc : omk_secret_remove(n, w->login, err);
 }

@@ -26,6 +26,33 @@ const char *omk_php_socket(apr_pool_t *p, const struct omk_node *n,
     return apr_pstrcat(p, n->run_dir, "/php/", login, ".sock", NULL);
 }
 
+const char *omk_php_status_socket(apr_pool_t *p, const struct omk_node *n,
+                                  const char *login)
+{
+    return apr_pstrcat(p, n->run_dir, "/php/", login, ".status", NULL);
+}
+
+const char *omk_cgi_socket(apr_pool_t *p, const struct omk_node *n)
+{
+    return apr_pstrcat(p, n->run_dir, "/cgi.sock", NULL);
+}
+
+const char *omk_cgi_denied(apr_pool_t *p, const struct omk_node *n)
+{
+    return apr_pstrcat(p, n->state_dir, "/cgi/denied", NULL);
+}
+
+const char *omk_cgi_name(apr_pool_t *p, const struct omk_node *n)
+{
+    char sum[OMK_SHA1_HEX + 1];
+
+    if (!*n->root) {
+        return "omakase";
+    }
+    omk_sha1_hex(n->root, strlen(n->root), sum);
+    return apr_psprintf(p, "omakase-%.12s", sum);
+}
+
 int omk_model_inputs(apr_pool_t *p, const struct omk_node *n,
                      struct omk_files **out, struct omk_err *err)
 {

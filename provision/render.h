@@ -70,6 +70,17 @@ const char *omk_customer_tree(apr_pool_t *p, const struct omk_node *n,
 const char *omk_php_socket(apr_pool_t *p, const struct omk_node *n,
                            const char *login);
 
+/* Where a pool says what it does, and by which address: not for visitors. */
+const char *omk_php_status_socket(apr_pool_t *p, const struct omk_node *n,
+                                  const char *login);
+#define OMK_PHP_STATUS "/.omakase/php-status"
+
+/* Of the CGI wrapper: its control sockets are PATH and PATH.*; the list of what
+ * is disabled; the name of its cgroup, another for each root. */
+const char *omk_cgi_socket(apr_pool_t *p, const struct omk_node *n);
+const char *omk_cgi_denied(apr_pool_t *p, const struct omk_node *n);
+const char *omk_cgi_name(apr_pool_t *p, const struct omk_node *n);
+
 /* The pool that answers for php-fpm itself. */
 #define OMK_PHP_PROBE "omakase-probe"
 

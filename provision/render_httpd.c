@@ -43,6 +43,70 @@ static apr_array_header_t *names_of(apr_pool_t *p, const struct omk_customer *c,
     return names;
 }
 
+/* Whom scripts run as: in single-user mode the one that there is. */
+static const char *script_user(const struct omk_node *n,
+                               const struct omk_customer *c)
+{
+    return n->single_user ? n->httpd_user : c->login;
+}
+
+static const char *script_group(const struct omk_node *n,
+                                const struct omk_customer *c)
+{
+    return n->single_user ? n->httpd_group : c->login;
+}
+
+/* Directives that say what is not the module's default. */
+static const char *cgi_switches(apr_pool_t *p, const struct omk_cgi *g)
+{
+    const struct {
+        const char *directive;
+        bool is, unsaid;
+    } list[] = {
+        {"CGIWrapperStrict", g->strict, false},
+        {"CGIWrapperSymlinks", g->symlinks, true},
+        {"CGIWrapperIsindex", g->isindex, false},
+        {"CGIWrapperPerlUnsafeInc", g->unsafe_inc, false},
+        {"CGIWrapperNoNewPrivs", g->no_new_privs, false},
+        {"CGIWrapperConfine", g->confine, false},
+        {"CGIWrapperExecCmd", g->exec_cmd, false},
+    };
+    const char *text = "";
+
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        if (list[i].is != list[i].unsaid) {
+            text = apr_pstrcat(p, text, "        ", list[i].directive,
+                               list[i].is ? " on\n" : " off\n", NULL);
+        }
+    }
+    if (g->diagnostics && g->diagnostics[0]) {
+        text = apr_pstrcat(p, text, "        CGIWrapperDiagnostics", NULL);
+        for (const char *const *a = g->diagnostics; *a; a++) {
+            text = apr_pstrcat(p, text, " ", *a, NULL);
+        }
+        text = apr_pstrcat(p, text, "\n", NULL);
+    }
+    return !*text ? ""
+                  : apr_pstrcat(p, "    <IfModule cgi_wrapper_module>\n", text,
+                                "    </IfModule>\n", NULL);
+}
+
+static const char *cgi(apr_pool_t *p, const struct omk_node *n,
+                       const struct omk_customer *c, const char *tree)
+{
+    const struct omk_cgi *g = &c->cgi_options;
+
+    return apr_psprintf(
+        p,
+        "    Use OmakaseCGI %s \"%s\" %s %s \"cpu=%u wall=%u "
+        "memory=%" APR_UINT64_T_FMT " processes=%u concurrent=%u "
+        "output=%" APR_UINT64_T_FMT "\"\n%s%s",
+        c->login, tree, script_user(n, c), script_group(n, c), g->cpu_s,
+        g->wall_s, g->memory, g->processes, g->concurrent, g->output,
+        cgi_switches(p, g),
+        c->ssi ? apr_psprintf(p, "    Use OmakaseSSIExec \"%s\"\n", tree) : "");
+}
+
 static const char *capabilities(apr_pool_t *p, const struct omk_node *n,
                                 const struct omk_customer *c)
 {
@@ -50,10 +114,13 @@ static const char *capabilities(apr_pool_t *p, const struct omk_node *n,
 
     return apr_pstrcat(
         p, c->ssi ? apr_psprintf(p, "    Use OmakaseSSI \"%s\"\n", tree) : "",
+        c->cgi ? cgi(p, n, c, tree) : "",
         c->counter ? apr_psprintf(p, "    Use OmakaseCounter %s\n", c->login)
                    : "",
-        c->php ? apr_psprintf(p, "    Use OmakasePHP \"%s\"\n",
-                              omk_php_socket(p, n, c->login))
+        c->php ? apr_psprintf(p,
+                              "    Use OmakasePHP \"%s\"\n"
+                              "    Use OmakaseDenied %s \"%s\"\n",
+                              omk_php_socket(p, n, c->login), c->login, tree)
                : "",
         c->include.data
             ? apr_psprintf(p,
@@ -168,6 +235,7 @@ static int entry_text(apr_pool_t *p, const struct omk_model *m, const char *dir,
         "Define OMAKASE_CONFD \"${OMAKASE_GENERATION}/source/conf.d\"\n",
         define(p, "OMAKASE_SHARE", n->share), define(p, "OMAKASE_LIB", n->lib),
         define(p, "OMAKASE_LIBEXEC", n->libexec),
+        define(p, "OMAKASE_CGI_NAME", omk_cgi_name(p, n)),
         define(p, "OMAKASE_MODULES", n->modules),
         define(p, "HTTPD_MODULES", n->httpd_modules),
         define(p, "OMAKASE_MPM", n->mpm),

@@ -95,3 +95,8 @@ if BUILD_PROVISION
 sheetdir = $(pkgdatadir)/sheet
 sheet_DATA = $(SHEET)
 endif
+
+# PHP that runs as CGI.
+phpcgidir = $(pkgdatadir)/php-cgi
+phpcgi_DATA = share/php-cgi/omakase.ini
+EXTRA_DIST += $(phpcgi_DATA)

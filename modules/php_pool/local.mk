@@ -6,3 +6,4 @@ modules_php_pool_mod_php_pool_la_CPPFLAGS = $(AP_CPPFLAGS)
 modules_php_pool_mod_php_pool_la_CFLAGS = $(AP_CFLAGS)
 modules_php_pool_mod_php_pool_la_LDFLAGS = $(AP_LINK_FLAGS) \
 	-export-symbols-regex '^php_pool_module$$'
+modules_php_pool_mod_php_pool_la_LIBADD = libomakase.la

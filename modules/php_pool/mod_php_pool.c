@@ -21,11 +21,20 @@
 #include "http_protocol.h"
 #include "http_request.h"
 #include "mod_proxy.h"
+#include "apr_hash.h"
 #include "apr_lib.h"
 #include "apr_strings.h"
+#include "apr_thread_mutex.h"
 
+#include "denied.h"
+#include "err.h"
+
+#include <fcntl.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #define HANDLER "omakase-php"
 #define UNSET (-1)
@@ -41,10 +50,25 @@ APLOG_USE_MODULE(php_pool);
  */
 #pragma weak proxy_hook_scheme_handler
 
+/* The operator's list of disabled scripts, as a child has read it last. */
+struct denied {
+    apr_thread_mutex_t *mutex;
+    struct omk_denied list;
+    bool complained; /* that it cannot be read: once */
+};
+
+/* Which scripts of a virtual host are on it, and whose they are. */
+struct denied_conf {
+    const char *file, *login;
+    const char *tree, *real; /* the customer's `/`; without symbolic links */
+};
+
 struct server_conf {
     const char *socket; /* of a virtual host, never inherited */
     const char *target; /* the same for mod_proxy's handler */
     int guard;
+    const struct denied_conf *denied; /* NULL: none, never inherited */
+    struct denied *list;              /* of a child, from its start on */
 };
 
 enum kind { SET_HANDLER, NAMES_TYPE, ACTION, REWRITE, FCGI };
@@ -121,6 +145,7 @@ static void *merge_server_conf(apr_pool_t *p, void *outer, void *inner)
 
     c->socket = i->socket;
     c->target = i->target;
+    c->denied = i->denied;
     c->guard = i->guard == UNSET ? o->guard : i->guard;
     return c;
 }
@@ -192,6 +217,30 @@ static const char *set_guard(cmd_parms *cmd, void *dummy, int on)
         return wrong;
     }
     server_conf_of(cmd->server)->guard = on;
+    return NULL;
+}
+
+static const char *set_denied(cmd_parms *cmd, void *dummy, const char *file,
+                              const char *login, const char *tree)
+{
+    const char *wrong = server_only(cmd);
+    struct denied_conf *d = apr_pcalloc(cmd->pool, sizeof *d);
+    char *real = realpath(tree, NULL);
+
+    (void)dummy;
+    d->file = apr_pstrdup(cmd->pool, file);
+    d->login = login;
+    d->tree = tree;
+    d->real = real ? apr_pstrdup(cmd->pool, real) : tree;
+    free(real);
+    if (wrong) {
+        return wrong;
+    }
+    if (*file != '/' || *tree != '/') {
+        return apr_psprintf(cmd->pool, "%s: '%s' is not an absolute path",
+                            cmd->cmd->name, *file != '/' ? file : tree);
+    }
+    server_conf_of(cmd->server)->denied = d;
     return NULL;
 }
 
@@ -276,6 +325,123 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
         }
     }
     return OK;
+}
+
+/* --- disabled scripts -------------------------------------------------------
+ */
+
+static apr_status_t free_list(void *d)
+{
+    omk_denied_free(&((struct denied *)d)->list);
+    return APR_SUCCESS;
+}
+
+/* One list for each file that is named, whichever hosts name it. */
+static void child_init(apr_pool_t *pchild, server_rec *main_server)
+{
+    apr_hash_t *lists = apr_hash_make(pchild);
+
+    for (server_rec *s = main_server; s; s = s->next) {
+        struct server_conf *c = server_conf_of(s);
+        const char *file = c->denied ? c->denied->file : NULL;
+
+        if (!file) {
+            continue;
+        }
+        c->list = apr_hash_get(lists, file, APR_HASH_KEY_STRING);
+        if (!c->list) {
+            c->list = apr_pcalloc(pchild, sizeof *c->list);
+            (void)apr_thread_mutex_create(&c->list->mutex,
+                                          APR_THREAD_MUTEX_DEFAULT, pchild);
+            apr_pool_cleanup_register(pchild, c->list, free_list,
+                                      apr_pool_cleanup_null);
+            apr_hash_set(lists, file, APR_HASH_KEY_STRING, c->list);
+        }
+    }
+}
+
+/* What is behind the tree in path, with its slash; NULL when it is elsewhere.
+ */
+static const char *below(const char *path, const char *tree)
+{
+    size_t len = strlen(tree);
+
+    return strncmp(path, tree, len) == 0 && path[len] == '/' ? path + len
+                                                             : NULL;
+}
+
+/* The file's own name: a link to a directory gives it another. */
+static const char *real_name(request_rec *r, struct stat *st)
+{
+    int fd = open(r->filename, O_PATH | O_CLOEXEC);
+    char link[64], name[PATH_MAX];
+    ssize_t len;
+
+    if (fd < 0) {
+        return NULL;
+    }
+    (void)apr_snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    len = readlink(link, name, sizeof name - 1);
+    if (fstat(fd, st) != 0) {
+        len = -1;
+    }
+    (void)close(fd);
+    return len < 0 ? NULL : apr_pstrmemdup(r->pool, name, (apr_size_t)len);
+}
+
+static const struct omk_denied_entry *
+find(request_rec *r, const struct denied_conf *d, const struct omk_denied *list)
+{
+    const struct omk_denied_entry *e = NULL;
+    const char *asked = below(r->filename, d->tree), *real;
+    struct stat st;
+
+    real = real_name(r, &st);
+    if (real) {
+        const char *path = below(real, d->real);
+
+        e = omk_denied_find(list, d->login, path ? path : "", st.st_dev,
+                            st.st_ino);
+    }
+    return !e && asked ? omk_denied_find(list, d->login, asked, 0, 0) : e;
+}
+
+/* OK, or 403 where the operator has disabled the script. A list that cannot be
+ * read again holds as it was. */
+static int check_denied(request_rec *r)
+{
+    const struct server_conf *c = server_conf_of(r->server);
+    const struct omk_denied_entry *e = NULL;
+    struct omk_err err = {0};
+    const char *path = NULL, *why = NULL;
+    bool read = false, complain;
+
+    if (!c->list || r->finfo.filetype != APR_REG) {
+        return OK;
+    }
+    (void)apr_thread_mutex_lock(c->list->mutex);
+    (void)omk_denied_load(&c->list->list, c->denied->file, &read, &err);
+    complain =
+        err.code ? !c->list->complained : read && c->list->list.damaged > 0;
+    c->list->complained = err.code != OMK_OK;
+    e = c->list->list.count ? find(r, c->denied, &c->list->list) : NULL;
+    if (e) {
+        path = apr_pstrdup(r->pool, e->path);
+        why = apr_pstrdup(r->pool, e->why);
+    }
+    (void)apr_thread_mutex_unlock(c->list->mutex);
+    if (complain) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, ap_server_conf,
+                     "OMK0217: php_pool: %s: %s", c->denied->file,
+                     err.code ? err.text : "has lines that are none");
+    }
+    if (!e) {
+        return OK;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                  "OMK0216: php_pool: %s: disabled by the operator: %s", path,
+                  why);
+    return HTTP_FORBIDDEN;
 }
 
 /* --- the guard ------------------------------------------------------------ */
@@ -558,6 +724,13 @@ static int handler(request_rec *r)
     if (rc != OK) {
         return rc;
     }
+    /* Also where a SetHandler "proxy:fcgi..." of the server's runs it. */
+    if (strcmp(r->handler, HANDLER) == 0 || names_proxy(r->handler)) {
+        rc = check_denied(r);
+    }
+    if (rc != OK) {
+        return rc;
+    }
     if (r->proxyreq || strcmp(r->handler, HANDLER) != 0) {
         return DECLINED;
     }
@@ -567,7 +740,7 @@ static int handler(request_rec *r)
 /* --- tables --------------------------------------------------------------- */
 
 #define SHADOW(name, of)                                                       \
-    AP_INIT_RAW_ARGS(name, note_directive, (void *)(uintptr_t)&(of),           \
+    AP_INIT_RAW_ARGS(name, note_directive, (void *)(uintptr_t) & (of),         \
                      OR_FILEINFO, "noted for PHPPoolGuard")
 
 static const command_rec commands[] = {
@@ -575,6 +748,8 @@ static const command_rec commands[] = {
                   "socket of this virtual host's php-fpm pool"),
     AP_INIT_FLAG("PHPPoolGuard", set_guard, NULL, RSRC_CONF,
                  "on: no .htaccess reaches a proxy or sets PHP_ADMIN_VALUE"),
+    AP_INIT_TAKE3("PHPPoolDenied", set_denied, NULL, RSRC_CONF,
+                  "list of disabled scripts, the customer, the customer's /"),
     SHADOW("SetHandler", by_core),
     SHADOW("ForceType", by_core_type),
     SHADOW("AddHandler", by_mime),
@@ -596,16 +771,13 @@ static void register_hooks(apr_pool_t *p)
                                   APR_HOOK_REALLY_FIRST);
     }
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_map_to_storage(map_to_storage, NULL, proxy, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(fixup_directory, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_handler(handler, NULL, proxy, APR_HOOK_REALLY_FIRST);
 }
 
-module AP_MODULE_DECLARE_DATA php_pool_module = {STANDARD20_MODULE_STUFF,
-                              create_dir_conf,
-                              merge_dir_conf,
-                              create_server_conf,
-                              merge_server_conf,
-                              commands,
-                              register_hooks,
-                              AP_MODULE_FLAG_NONE};
+module AP_MODULE_DECLARE_DATA php_pool_module = {
+    STANDARD20_MODULE_STUFF, create_dir_conf,    merge_dir_conf,
+    create_server_conf,      merge_server_conf,  commands,
+    register_hooks,          AP_MODULE_FLAG_NONE};

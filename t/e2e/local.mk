@@ -53,6 +53,7 @@ t_e2e_database_tool_LDADD = libprovision.la libomakase.la $(PROVISION_LIBS)
 endif
 E2E_TESTS += t/e2e/provision.t
 E2E_TESTS += t/e2e/check.t
+E2E_TESTS += t/e2e/cgi_operator.t
 E2E_TESTS += t/e2e/provision_kill.t
 E2E_TESTS += t/e2e/provision_life.t
 E2E_TESTS += t/root/hostile.t

@@ -84,4 +84,49 @@ SKIP: {
     ok(-e "$dir/started" || -l "/etc/systemd/system/multi-user.target.wants/$name.service",
         'dpkg by itself starts or enables it');
 }
+mta();
 done_testing;
+
+# postfix for a machine without an MTA alone. What would be done is seen by
+# programs in place of apt's, in a mount namespace of its own.
+sub mta {
+    mkdir "$dir/bin";
+    put("$dir/bin/$_", "#!/bin/sh\necho $_ \"\$@\" >>$dir/done\n[ $_ != debconf-set-selections ] || cat >>$dir/done\n")
+        for qw(apt-get debconf-set-selections);
+    put("$dir/bin/dpkg-query", "#!/bin/sh\nexit 1\n");
+    put("$dir/program", "#!/bin/sh\n");
+    put("$dir/none", '');
+    chmod 0644, "$dir/none";
+    my $with = -e '/usr/sbin/sendmail' or system 'touch', '/usr/sbin/sendmail';
+    my ($out, $done) = without_apt("$dir/none");
+    like($done, qr{^debconf-set-selections\npostfix postfix/main_mailer_type select Local only\n}m,
+        'without an MTA: postfix, for this machine alone');
+    like($done, qr/^apt-get .* install nkf postfix$/m, 'is installed');
+    ($out, $done) = without_apt("$dir/program");
+    like($out, qr/^not installed: postfix; this machine has an MTA$/m, 'where an MTA is it stays');
+    like($done, qr/^apt-get .* install nkf$/m, 'the rest is installed');
+    unlike($done, qr/postfix/, 'and nothing said of it');
+    unlink '/usr/sbin/sendmail' if !$with;
+    ok(!-e "$policy.omakase-saved" && !!-e $policy == !!$had_policy, 'policy-rc.d is as it was');
+    return;
+}
+
+sub put {
+    my ($path, $text) = @_;
+    open my $fh, '>', $path or die "$path: $!";
+    print {$fh} $text;
+    close $fh;
+    chmod 0755, $path;
+    return;
+}
+
+# What is said and what done with this file in place of sendmail.
+sub without_apt {
+    my ($sendmail) = @_;
+    unlink "$dir/done";
+    my $out = qx(unshare -m sh -c 'mount --bind $sendmail /usr/sbin/sendmail && PATH=$dir/bin:\$PATH && export PATH && sh $ENV{OMAKASE_SRCDIR}/conf.d/install-packages nkf postfix' 2>&1);
+    is($?, 0, 'ends well') or diag($out);
+    open my $fh, '<', "$dir/done" or return ($out, '');
+    local $/;
+    return ($out, <$fh> // '');
+}

@@ -35,6 +35,7 @@ static void a_domain_is_enough(void **state)
     assert_true(c.php && c.cgi && c.ssi && c.counter && !c.suspended);
     assert_true(c.web_quota == node.web_quota);
     assert_int_equal(c.databases, 6);
+    assert_true(omk_cgi_equal(&c.cgi_options, &node.cgi));
 }
 
 static void what_is_said_holds(void **state)
@@ -48,6 +49,7 @@ static void what_is_said_holds(void **state)
               "domain \"example.jp\" { aliases = {\"日本語.jp\"} }\n"
               "domain \"shop.example.jp\" { docroot = \"web/shop\" }"
               "\nweb_quota = \"1G\"\ndatabases = 0\nphp = off\n"
+              "cgi_options { wall = 600 memory = \"1G\" unsafe_inc = on }\n"
               "suspended = true\nnote = \"山田様\"\n",
               &c, &err),
         OMK_OK);
@@ -58,6 +60,9 @@ static void what_is_said_holds(void **state)
     assert_int_equal(c.databases, 0);
     assert_true(!c.php && c.suspended);
     assert_string_equal(c.note, "山田様");
+    assert_int_equal(c.cgi_options.wall_s, 600);
+    assert_true(c.cgi_options.memory == 1 << 30 && c.cgi_options.unsafe_inc);
+    assert_int_equal(c.cgi_options.cpu_s, node.cgi.cpu_s);
 }
 
 static void errors_name_line_and_what_was_expected(void **state)
@@ -84,6 +89,8 @@ static void errors_name_line_and_what_was_expected(void **state)
         {"no switch", "domain \"a.jp\" {}\nphp = maybe\n", 2, "php"},
         {"databases", "domain \"a.jp\" {}\ndatabases = 100\n", 2, "0 to 99"},
         {"quota", "domain \"a.jp\" {}\nweb_quota = \"lots\"\n", 2, "20G"},
+        {"cgi_options", "domain \"a.jp\" {}\ncgi_options { wall = 100000 }\n",
+         2, "0 (no limit) to 86400 seconds"},
         {"note of two lines", "domain \"a.jp\" {}\nnote = \"a\\nb\"\n", 2,
          "one line"},
     };

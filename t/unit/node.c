@@ -34,6 +34,11 @@ static void an_empty_file_has_every_default(void **state)
     assert_true(n.web_quota == UINT64_C(20) << 30); /* P8 */
     assert_true(n.mail_quota == 50 << 20);          /* P72 */
     assert_int_equal(n.profile, OMK_PROFILE_MANUAL);
+    assert_int_equal(n.cgi.cpu_s, 30); /* P43 */
+    assert_int_equal(n.cgi.wall_s, 120);
+    assert_true(n.cgi.memory == 256 << 20 && n.cgi.output == 1 << 30);
+    assert_true(n.cgi.symlinks && !n.cgi.strict && !n.cgi.exec_cmd);
+    assert_null(n.cgi.diagnostics[0]);
 }
 
 static void what_is_said_holds(void **state)
@@ -49,6 +54,8 @@ static void what_is_said_holds(void **state)
               "mpm = prefork }\n"
               "users { uid_min = 30000 uid_max = 30010 }\n"
               "defaults { web_quota = \"1G\" databases = 2 }\n"
+              "cgi { cpu = 0 memory = \"64M\" strict = on exec_cmd = on\n"
+              "diagnostics = {\"192.0.2.7\", \"2001:db8::/32\"} }\n"
               "paths { share = \"/x/share\" }\n",
               &n, &err),
         OMK_OK);
@@ -61,6 +68,12 @@ static void what_is_said_holds(void **state)
     assert_true(n.web_quota == 1 << 30);
     assert_int_equal(n.keep, 3);
     assert_string_equal(n.share, "/x/share");
+    assert_int_equal(n.cgi.cpu_s, 0);
+    assert_int_equal(n.cgi.wall_s, 120);
+    assert_true(n.cgi.memory == 64 << 20 && n.cgi.strict && n.cgi.exec_cmd);
+    assert_string_equal(n.cgi.diagnostics[0], "192.0.2.7");
+    assert_string_equal(n.cgi.diagnostics[1], "2001:db8::/32");
+    assert_null(n.cgi.diagnostics[2]);
 }
 
 static void errors_name_line_and_what_was_expected(void **state)
@@ -97,6 +110,18 @@ static void errors_name_line_and_what_was_expected(void **state)
         {"brace too many", "keep = 3\n}\n", 2, "without its '{'"},
         {"uid upside down", "users { uid_min = 3000 uid_max = 2000 }\n", 0,
          "uid_min is above uid_max"},
+        {"cgi: seconds", "cgi {\n cpu = -1\n}\n", 2,
+         "0 (no limit) to 86400 seconds of CPU"},
+        {"cgi: processes", "cgi { processes = 10001 }\n", 1,
+         "to 10000 processes"},
+        {"cgi: no size", "cgi {\n\n memory = \"much\"\n}\n", 3, "20G"},
+        {"cgi: too little", "cgi { memory = \"256\" }\n", 1, "16M and more"},
+        {"cgi: no address", "cgi { diagnostics = {\"office\"} }\n", 1,
+         "192.0.2.7"},
+        {"cgi: a directive for an address",
+         "cgi { diagnostics = {\"1.2.3.4\\nX\"} }\n", 1, "192.0.2.7"},
+        {"cgi: no net", "cgi { diagnostics = {\"192.0.2.0/33\"} }\n", 1,
+         "192.0.2.7"},
         {"nowhere to listen", "httpd { listen = {} }\n", 0, "ADDRESS:PORT"},
     };
 

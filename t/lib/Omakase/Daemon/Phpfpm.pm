@@ -75,7 +75,8 @@ sub _values {
     my $web = $self->instance->web_user;
     my $web_group = getgrgid +(getpwnam $web)[3];
     return (LOGIN => $site->{login}, USER => $site->{uid}, GROUP => $group,
-        SOCKET => $self->socket_of($site->{login}), HTTPD_USER => $web,
+        SOCKET => $self->socket_of($site->{login}), STATUS => '/.omakase/php-status',
+        STATUS_SOCKET => $self->socket_of($site->{login}) =~ s/sock\z/status/r, HTTPD_USER => $web,
         HTTPD_GROUP => $web_group, TREE => $site->{tree},
         ERRORLOG => "$site->{tree}/log/error.log", CHILDREN => 5, MEMORY => '128M',
         SECONDS => 90, SLOW => 20, TIMEZONE => 'Asia/Tokyo',

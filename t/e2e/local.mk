@@ -71,4 +71,7 @@ E2E_TESTS += t/root/cgi_attack_target.t
 E2E_TESTS += t/root/cgi_attack_process.t
 E2E_TESTS += t/root/cgi_attack_worker.t
 E2E_TESTS += t/root/cgi_attack_limits.t
+if BUILD_PROVISION
+E2E_TESTS += t/root/cgi_attack_http.t
+endif
 endif

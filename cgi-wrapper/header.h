@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CGIW_HEADER_MAX 65536    /* bytes, the empty line included */
+#define CGIW_HEADER_MAX 65536     /* bytes, the empty line included */
 #define CGIW_HEADER_LINE_MAX 8189 /* bytes of a line without CR and LF */
 
 enum cgiw_header_state {

@@ -19,14 +19,14 @@ struct walk {
     const struct cgiw_target_rules *rules;
     struct cgiw_facts *facts;
     int root_fd;
-    int fd;      /* the directory that was reached; root_fd at the root */
-    int asked;   /* the one that the path asked for names; -1: not there yet */
+    int fd;    /* the directory that was reached; root_fd at the root */
+    int asked; /* the one that the path asked for names; -1: not there yet */
     char real[PATH_MAX];    /* it, below the root, without a slash before it */
     char pending[PATH_MAX]; /* the names still to go */
     unsigned links, steps;
 };
 
-/* --- what is wrong --------------------------------------------------------- */
+/* --- what is wrong -------------------------------------------------------- */
 
 static int refuse(struct cgiw_facts *f, enum cgiw_code code,
                   enum cgiw_detail detail)
@@ -66,7 +66,7 @@ static void point_at(struct walk *w, const char *name, const struct stat *st)
     }
 }
 
-/* --- paths ----------------------------------------------------------------- */
+/* --- paths ---------------------------------------------------------------- */
 
 /* Length without the slashes at its end. */
 static size_t trimmed(const char *path, size_t len)
@@ -141,7 +141,7 @@ static int normalize(const char *path, size_t len, char out[PATH_MAX],
     return 0;
 }
 
-/* --- the walk -------------------------------------------------------------- */
+/* --- the walk ------------------------------------------------------------- */
 
 /* Goes on from directory fd, which is the walk's from here on. */
 static void enter(struct walk *w, int fd)
@@ -460,8 +460,8 @@ static int reach(const char *path, size_t len, bool directory,
                  const struct cgiw_target_rules *rules, struct cgiw_target *t,
                  struct cgiw_facts *facts)
 {
-    struct walk w = {.rules = rules, .facts = facts, .root_fd = -1, .fd = -1,
-                     .asked = -1};
+    struct walk w = {
+        .rules = rules, .facts = facts, .root_fd = -1, .fd = -1, .asked = -1};
     int rc = begin(&w, path, len, t);
 
     t->fd = -1;

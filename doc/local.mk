@@ -9,6 +9,9 @@ endif
 if BUILD_PHP_POOL
 dist_man_MANS += doc/man/mod_php_pool.8
 endif
+if BUILD_CGI_WRAPPER
+dist_man_MANS += doc/man/cgi-wrapper.8
+endif
 if BUILD_PROVISION
 dist_man_MANS += doc/man/omakase.8 doc/man/omakase.conf.5 \
 	doc/man/omakase-cgi.8 doc/man/omakase-customer.5 \

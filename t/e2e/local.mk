@@ -36,6 +36,11 @@ E2E_TESTS += t/e2e/stock.t
 E2E_TESTS += t/e2e/security.t
 E2E_TESTS += t/e2e/with_modules.t
 
+# The CGI wrapper's daemon, as a program; what it does: t/unit/cgiw_daemon.t.
+if BUILD_CGI_WRAPPER
+E2E_TESTS += t/e2e/cgi_wrapper.t
+endif
+
 # The settings sheet and the mailboxes' file.
 if BUILD_PROVISION
 E2E_TESTS += t/e2e/sheet.t

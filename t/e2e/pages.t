@@ -175,7 +175,7 @@ sub argument {
 
 # Every code of the CGI wrapper's, with its status, in the customer's pages.
 sub cgi_codes {
-    my %status = slurp("$src/cgi-wrapper/diagnose.c") =~ /\[CGIW_(E\d\d)\] = \{(\d{3}),/g;
+    my %status = slurp("$src/cgi-wrapper/diagnose.c") =~ /\[CGIW_(E\d\d)\]\s*=\s*\{\s*(\d{3}),/g;
     my @codes = slurp("$src/cgi-wrapper/diagnose.h") =~ /^    CGIW_(E\d\d),/mg;
     cmp_ok(scalar @codes, '>=', 24, 'codes');
     same([keys %status], \@codes, 'diagnose.c');

@@ -18,8 +18,8 @@ static size_t name_length(const char *variable)
 
 static void check_variable(char **envp, size_t i, const char *data, size_t size)
 {
-    static const char *const bad[] = {"LD_", "PERL5", "PYTHON", "BASH_", "IFS=",
-                                      "HTTP_PROXY="};
+    static const char *const bad[] = {"LD_",   "PERL5", "PYTHON",
+                                      "BASH_", "IFS=",  "HTTP_PROXY="};
     const char *v = envp[i];
     size_t len = name_length(v);
 
@@ -44,9 +44,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct cgiw_facts f;
     static char own[CGIW_ENVIRON_OWN_MAX];
     static char *envp[64];
-    const struct cgiw_environ_rules rules = {
-        .passenv = pass, .home = "/home/a", .user = "a", .path = "/bin",
-        .lang = "C.UTF-8", .unsafe_inc = true, .script_filename = "/srv/a.cgi"};
+    const struct cgiw_environ_rules rules = {.passenv = pass,
+                                             .home = "/home/a",
+                                             .user = "a",
+                                             .path = "/bin",
+                                             .lang = "C.UTF-8",
+                                             .unsafe_inc = true,
+                                             .script_filename = "/srv/a.cgi"};
     char *block = malloc(size ? size : 1);
     size_t count = 0;
     int rc;

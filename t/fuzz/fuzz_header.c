@@ -48,7 +48,8 @@ static int httpd(const char *s, size_t len, size_t *body)
                 for (const char *p = line; *p; p++) {
                     if (!strchr("!#$%&'*+-.^_`|~0123456789"
                                 "abcdefghijklmnopqrstuvwxyz"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ", *p)) {
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+                                *p)) {
                         verdict = -1;
                     }
                 }

@@ -52,6 +52,18 @@ t_fuzz_fuzz_strip_t_LDFLAGS = $(FUZZ_LDFLAGS)
 t_fuzz_fuzz_strip_t_LDADD = libcounter.la libomakase.la $(GIF_LIBS)
 endif
 
+FUZZ_TARGETS += t/fuzz/fuzz_cgiw_wire.t
+t_fuzz_fuzz_cgiw_wire_t_SOURCES = t/fuzz/fuzz_cgiw_wire.c $(FUZZ_MAIN)
+t_fuzz_fuzz_cgiw_wire_t_CPPFLAGS = $(CGIW_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/cgiw_wire"'
+t_fuzz_fuzz_cgiw_wire_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_cgiw_wire_t_LDADD = libcgiw.la libomakase.la
+
+FUZZ_TARGETS += t/fuzz/fuzz_cgiw_sites.t
+t_fuzz_fuzz_cgiw_sites_t_SOURCES = t/fuzz/fuzz_cgiw_sites.c $(FUZZ_MAIN)
+t_fuzz_fuzz_cgiw_sites_t_CPPFLAGS = $(CGIW_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/cgiw_sites"'
+t_fuzz_fuzz_cgiw_sites_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_cgiw_sites_t_LDADD = libcgiw.la libomakase.la
+
 if BUILD_PROVISION
 FUZZ_TARGETS += t/fuzz/fuzz_customer.t
 t_fuzz_fuzz_customer_t_SOURCES = t/fuzz/fuzz_customer.c $(FUZZ_MAIN)

@@ -16,7 +16,7 @@ static const struct cgiw_environ_rules usual = {
     .passenv = pass, .site_passenv = site_pass, .home = "/home/alice",
     .user = "alice", .path = "/usr/bin:/bin", .lang = "C.UTF-8"};
 
-/* --- names ----------------------------------------------------------------- */
+/* --- names ---------------------------------------------------------------- */
 
 static const char *const allowed[] = {
     "AUTH_TYPE",   "CONTENT_LENGTH",  "CONTENT_TYPE",  "GATEWAY_INTERFACE",
@@ -61,7 +61,7 @@ static void names(void **state)
     }
 }
 
-/* --- whole blocks ---------------------------------------------------------- */
+/* --- whole blocks --------------------------------------------------------- */
 
 #define OURS "HOME=/home/alice|USER=alice|LOGNAME=alice|"
 #define LAST "|PATH=/usr/bin:/bin|LANG=C.UTF-8"

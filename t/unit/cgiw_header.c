@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MORE = CGIW_HEADER_MORE, WHOLE = CGIW_HEADER_COMPLETE,
-       BAD = CGIW_HEADER_BAD };
+enum {
+    MORE = CGIW_HEADER_MORE,
+    WHOLE = CGIW_HEADER_COMPLETE,
+    BAD = CGIW_HEADER_BAD
+};
 
 #define CASE(label, text, state, body, fault, what)                            \
     {                                                                          \
@@ -143,11 +146,11 @@ static void each_status(void **state)
         char text[64];
         struct cgiw_header h;
 
-        (void)snprintf(text, sizeof text, "STATUS:%s\nLocation: /\n\n",
+        (void)snprintf(text, sizeof text, "Location: /\nSTATUS:%s\nA: b\n\n",
                        statuses[i].value);
         h = scan(text, strlen(text), 64, false);
         if (h.state != CGIW_HEADER_COMPLETE || h.status != statuses[i].status
-            || !h.location || h.lines != 2) {
+            || !h.location || h.lines != 3) {
             fail_msg("%s: state %d, %d", statuses[i].value, h.state, h.status);
         }
     }

@@ -15,13 +15,14 @@
 static enum cgiw_probed machine(void *ctx, const char *path)
 {
     static const char *const programs[] = {
-        "/usr/bin/perl",        "/usr/bin/python3",      "/usr/bin/php",
-        "/usr/bin/php8.2",      "/usr/bin/php-cgi",      "/usr/bin/php-cgi8.2",
-        "/usr/bin/env",         "/bin/sh",               "/usr/local/bin/ruby",
-        "/usr/local/bin/myenv",
+        "/usr/bin/perl",        "/usr/bin/python3", "/usr/bin/php",
+        "/usr/bin/php8.2",      "/usr/bin/php-cgi", "/usr/bin/php-cgi8.2",
+        "/usr/bin/env",         "/bin/sh",          "/usr/local/bin/ruby",
+        "/usr/local/bin/myenv", "/srv/bin/php",
     };
 
     (void)ctx;
+    assert_int_equal(path[0], '/'); /* nothing of where we happen to be */
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
         if (strcmp(path, programs[i]) == 0) {
             return CGIW_PROBE_RUNS;
@@ -40,13 +41,17 @@ static const struct cgiw_word site_words[] = {
 };
 
 static const struct cgiw_shebang_rules usual = {
-    .interpreters = server_words, .path = "/usr/local/bin:/usr/bin:/bin",
+    .interpreters = server_words,
+    .path = ":bin:/usr/local/bin:/usr/bin:/bin:.",
     .probe = machine};
 
-/* --- what runs ------------------------------------------------------------- */
+/* --- what runs ------------------------------------------------------------ */
 
-enum { PATH = CGIW_RUNS_BY_PATH, PHP = CGIW_RUNS_BY_PHP_CGI,
-       ITSELF = CGIW_RUNS_ITSELF };
+enum {
+    PATH = CGIW_RUNS_BY_PATH,
+    PHP = CGIW_RUNS_BY_PHP_CGI,
+    ITSELF = CGIW_RUNS_ITSELF
+};
 
 static const struct {
     const char *label, *head;
@@ -93,7 +98,10 @@ static const struct {
      "/usr/bin/php-cgi", 0},
     {"php elsewhere, as configured", "#!/usr/local/bin/php\n", PHP,
      "/usr/bin/php-cgi", 0},
-    {"php elsewhere", "#!/opt/php/bin/php\n", PHP, "/usr/bin/php-cgi", 0},
+    {"php that is not there", "#!/opt/php/bin/php\n", PHP, "/usr/bin/php-cgi",
+     0},
+    {"php of the customer's own", "#!/srv/bin/php\n", PATH, "/srv/bin/php|P",
+     0},
     {"php-cgi itself", "#!/usr/bin/php-cgi\n", PHP, "/usr/bin/php-cgi", 0},
     {"phpdbg is another program", "#!/usr/bin/phpdbg\n", PATH,
      "/usr/bin/phpdbg|P", 0},
@@ -145,8 +153,8 @@ static void join(const struct cgiw_shebang *s, char *out, size_t size)
 
 /* From a buffer of exactly its size, for ASan. */
 static int parse(const char *head, size_t len,
-                 const struct cgiw_shebang_rules *rules,
-                 struct cgiw_shebang *s, struct cgiw_facts *f)
+                 const struct cgiw_shebang_rules *rules, struct cgiw_shebang *s,
+                 struct cgiw_facts *f)
 {
     char *exact = malloc(len ? len : 1);
     int rc;
@@ -196,7 +204,7 @@ static void sites_words_first(void **state)
     assert_string_equal(s.interpreter, "/usr/bin/lang2");
 }
 
-/* --- what does not --------------------------------------------------------- */
+/* --- what does not -------------------------------------------------------- */
 
 #define BAD(label, head, code, detail, what, nearest)                          \
     {                                                                          \
@@ -227,7 +235,8 @@ static const struct {
         "/usr/bin/perl"),
     BAD("blanks", "#! \t \n", CGIW_E06, CGIW_NONE_NAMED, "", "/usr/bin/perl"),
     BAD("#! alone", "#!", CGIW_E06, CGIW_NONE_NAMED, "", "/usr/bin/perl"),
-    BAD("env of nothing", "#!/usr/bin/env\n", CGIW_E06, CGIW_NONE_NAMED, "", ""),
+    BAD("env of nothing", "#!/usr/bin/env\n", CGIW_E06, CGIW_NONE_NAMED, "",
+        ""),
     BAD("relative", "#!perl -w\n", CGIW_E06, CGIW_RELATIVE, "perl",
         "/usr/bin/perl"),
     BAD("relative with a slash", "#!bin/perl\n", CGIW_E06, CGIW_RELATIVE,
@@ -247,6 +256,8 @@ static const struct {
     BAD("BOM, sh", BOM "#!/bin/sh\n", CGIW_E07, CGIW_PLAIN, "", ""),
     BAD("BOM, php: it would show", BOM "#!/usr/bin/php\n", CGIW_E07, CGIW_PLAIN,
         "", ""),
+    BAD("BOM, ruby", BOM "#!/usr/local/bin/ruby\n", CGIW_E07, CGIW_PLAIN, "",
+        ""),
     BAD("UTF-16, little end", "\xff\xfe#\0!\0", CGIW_E07, CGIW_UTF16, "", ""),
     BAD("UTF-16, big end", "\xfe\xff\0#\0!", CGIW_E07, CGIW_UTF16, "", ""),
     BAD("text", "print 1;\n", CGIW_E08, CGIW_PLAIN, "", ""),
@@ -326,8 +337,7 @@ static void strictly(void **state)
     for (size_t i = 0; i < sizeof strict / sizeof *strict; i++) {
         static struct cgiw_facts f;
         struct cgiw_shebang s;
-        int rc =
-            parse(strict[i].head, strlen(strict[i].head), &rules, &s, &f);
+        int rc = parse(strict[i].head, strlen(strict[i].head), &rules, &s, &f);
 
         if (rc != strict[i].code || (rc && f.detail != CGIW_PLAIN)) {
             fail_msg("%s: E%02d detail %d", strict[i].label, rc, f.detail);
@@ -335,7 +345,7 @@ static void strictly(void **state)
     }
 }
 
-/* --- after execve ---------------------------------------------------------- */
+/* --- after execve --------------------------------------------------------- */
 
 static const struct {
     const char *label, *interpreter; /* NULL: a program */

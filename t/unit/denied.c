@@ -56,7 +56,7 @@ static char *text_of(void)
     return text;
 }
 
-/* --- reading --------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------- */
 
 #define LINE(text, good)                                                       \
     {                                                                          \
@@ -108,8 +108,8 @@ static void each_line(void **state)
 
         assert_non_null(exact);
         memcpy(exact, one_line[i].text, one_line[i].len);
-        assert_int_equal(
-            0, omk_denied_parse(&list, exact, one_line[i].len, NULL));
+        assert_int_equal(0,
+                         omk_denied_parse(&list, exact, one_line[i].len, NULL));
         if ((int)list.count != (one_line[i].good == 1)
             || (int)list.damaged != (one_line[i].good == 0)) {
             fail_msg("%s: %zu, %u damaged", one_line[i].text, list.count,
@@ -169,9 +169,8 @@ static void finding(void **state)
     (void)state;
     assert_int_equal(0, omk_denied_parse(&list, text, sizeof text - 1, NULL));
     for (size_t i = 0; i < sizeof finds / sizeof *finds; i++) {
-        const struct omk_denied_entry *e =
-            omk_denied_find(&list, finds[i].login, finds[i].path, finds[i].dev,
-                            finds[i].ino);
+        const struct omk_denied_entry *e = omk_denied_find(
+            &list, finds[i].login, finds[i].path, finds[i].dev, finds[i].ino);
 
         if (!e != !finds[i].why || (e && strcmp(e->why, finds[i].why) != 0)) {
             fail_msg("%s: %s", finds[i].label, e ? e->why : "not denied");
@@ -180,7 +179,7 @@ static void finding(void **state)
     omk_denied_free(&list);
 }
 
-/* --- the file -------------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------- */
 
 #define ALICE "alice\t1:2\t/web/a.cgi\tt\tone\n"
 #define BOB "bob\t3:4\t/web/b.cgi\tt\ttwo\n"
@@ -252,11 +251,14 @@ static void errors_lift_nothing(void **state)
     omk_denied_free(&list);
 }
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------- */
 
-static const struct omk_denied_entry alice = {
-    "alice", "/web/a\tb\n\\\x7f.cgi", "2026-11-25T10:00:00Z",
-    "line one\nline two", 7, 8};
+static const struct omk_denied_entry alice = {"alice",
+                                              "/web/a\tb\n\\\x7f.cgi",
+                                              "2026-11-25T10:00:00Z",
+                                              "line one\nline two",
+                                              7,
+                                              8};
 
 static void add_and_remove(void **state)
 {
@@ -266,8 +268,7 @@ static void add_and_remove(void **state)
     struct stat st;
 
     (void)state;
-    assert_int_equal(0,
-                     omk_denied_add(file, &alice, 0640, (gid_t)-1, NULL));
+    assert_int_equal(0, omk_denied_add(file, &alice, 0640, (gid_t)-1, NULL));
     assert_int_equal(0, stat(file, &st));
     assert_int_equal(st.st_mode & 07777, 0640);
     assert_string_equal(text_of(),
@@ -288,8 +289,8 @@ static void add_and_remove(void **state)
 
     assert_int_equal(OMK_ENOENT, omk_denied_remove(file, "bob", alice.path,
                                                    0640, (gid_t)-1, NULL));
-    assert_int_equal(0, omk_denied_remove(file, "alice", alice.path, 0640,
-                                          (gid_t)-1, NULL));
+    assert_int_equal(
+        0, omk_denied_remove(file, "alice", alice.path, 0640, (gid_t)-1, NULL));
     assert_string_equal(text_of(), "");
     omk_denied_free(&list);
     assert_int_equal(0, unlink(file));
@@ -324,17 +325,21 @@ static void group(void **state)
 static const struct {
     const char *login, *path, *time;
 } bad_entries[] = {
-    {"", "/a", "t"},      {"a b", "/a", "t"},  {"a\tb", "/a", "t"},
-    {"#a", "/a", "t"},    {"a", "a", "t"},     {"a", "", "t"},
-    {"a", "/a", "t\tx"},  {"a", "/a", "t\n"},
+    {"", "/a", "t"},     {"a b", "/a", "t"}, {"a\tb", "/a", "t"},
+    {"#a", "/a", "t"},   {"a", "a", "t"},    {"a", "", "t"},
+    {"a", "/a", "t\tx"}, {"a", "/a", "t\n"},
 };
 
 static void bad_entries_are_not_written(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof bad_entries / sizeof *bad_entries; i++) {
-        struct omk_denied_entry e = {bad_entries[i].login, bad_entries[i].path,
-                                     bad_entries[i].time, "w", 0, 0};
+        struct omk_denied_entry e = {bad_entries[i].login,
+                                     bad_entries[i].path,
+                                     bad_entries[i].time,
+                                     "w",
+                                     0,
+                                     0};
 
         assert_int_equal(OMK_EINVAL,
                          omk_denied_add(file, &e, 0600, (gid_t)-1, NULL));

@@ -113,7 +113,26 @@ golden: all t/unit/golden.t t/unit/sheet.t
 .PHONY: golden
 EXTRA_DIST += t/golden
 
-# The CGI wrapper: its daemon, driven by a stand-in for httpd.
+# The CGI wrapper: what its daemon is told and writes.
+UNIT_TESTS += t/unit/cgiw_wire.t
+t_unit_cgiw_wire_t_SOURCES = t/unit/cgiw_wire.c
+t_unit_cgiw_wire_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_wire_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_wire_t_LDADD = libcgiw.la $(UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgiw_sites.t
+t_unit_cgiw_sites_t_SOURCES = t/unit/cgiw_sites.c
+t_unit_cgiw_sites_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_sites_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_sites_t_LDADD = libcgiw.la $(UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgiw_log.t
+t_unit_cgiw_log_t_SOURCES = t/unit/cgiw_log.c
+t_unit_cgiw_log_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_log_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_log_t_LDADD = libcgiw.la $(UNIT_LIBS)
+
+# And the daemon, driven by a stand-in for httpd.
 CGIW_SERVER = t/unit/cgiw_server.c t/unit/cgiw_server.h
 if BUILD_CGI_WRAPPER
 UNIT_TESTS += t/unit/cgiw_daemon.t
@@ -263,3 +282,9 @@ UNIT_TESTS += t/unit/denied.t
 t_unit_denied_t_SOURCES = t/unit/denied.c
 t_unit_denied_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_denied_t_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgi_holds.t
+t_unit_cgi_holds_t_SOURCES = t/unit/cgi_holds.c
+t_unit_cgi_holds_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgi_holds_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgi_holds_t_LDADD = libcgiw.la $(UNIT_LIBS)

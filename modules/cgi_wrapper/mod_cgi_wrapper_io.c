@@ -38,9 +38,11 @@ APLOG_USE_MODULE(cgi_wrapper);
 #define HELD_MEMORY 65536      /* from here on it is held in a file */
 #define HELD_MOST (256u << 20) /* the visitor's turn to wait */
 #define SLICE 4000             /* what a writable socket takes at once */
-#define TICK_MS 200            /* HTTP/2 has no socket to wait for */
-#define TICK_BODY_MS 32        /* the longest while its body is coming */
-#define TIMEOUT_TICK_MS 1000   /* filters that watch a slow visitor's time */
+/* Workers that shall stop close their sockets under us, without an event; and
+ * filters that watch a slow visitor's time do so when they are asked. */
+#define TICK_MS 1000
+#define TICK_HTTP2_MS 200 /* HTTP/2 has no socket to wait for */
+#define TICK_BODY_MS 32   /* the longest while its body is coming */
 #define AFTER_END                                                              \
     (1u << 20) /* of bytes that were in the pipe: none is larger */
 #define BODY_READ 16384
@@ -550,38 +552,21 @@ static void watch(const struct io *io, struct pollfd fds[FDS])
     fds[CLIENT] = (struct pollfd){.fd = io->client, .events = client};
 }
 
-static int shorter(int ms, int other)
-{
-    return ms < 0 || ms > other ? other : ms;
-}
-
-/* Milliseconds until something is to be done without an event; -1: never. */
+/* Milliseconds until something is to be looked at without an event. */
 static int patience(const struct io *io)
 {
-    apr_time_t end = 0;
-    int ms = -1;
+    int ms = io->client >= 0           ? TICK_MS
+             : io->body == BODY_COMING ? io->body_tick_ms
+                                       : TICK_HTTP2_MS;
+    /* Its end, which says that this was all, is worth a longer wait. */
+    int pause = io->run->out < 0 ? HELD_MS : PAUSE_MS;
 
     if (io->run->ended) {
         return 0; /* what is in the pipes now, and no more */
     }
-    if (!io->run->started) {
-        end = io->begun + apr_time_from_sec(START_WAIT_S);
-    }
-    else if (io->run->out < 0 && !io->eos) {
-        end = io->out_ended + apr_time_from_sec(END_WAIT_S);
-    }
-    if (end) {
-        ms = end <= io->now ? 0 : (int)apr_time_as_msec(end - io->now) + 1;
-    }
-    if (io->client < 0) {
-        ms = shorter(ms, io->body == BODY_COMING ? io->body_tick_ms : TICK_MS);
-    }
-    else if (io->body == BODY_COMING) {
-        ms = shorter(ms, TIMEOUT_TICK_MS);
-    }
-    if (io->phase == BODY && io->held_bytes > 0 && !body_is_due(io)) {
-        /* Its end, which says that this was all, is worth a longer wait. */
-        return shorter(ms, io->run->out < 0 ? HELD_MS : PAUSE_MS);
+    if (io->phase == BODY && io->held_bytes > 0 && !body_is_due(io)
+        && pause < ms) {
+        return pause;
     }
     return ms;
 }
@@ -595,19 +580,20 @@ static bool is_over(const struct io *io)
            || (!run->ended && run->control < 0);
 }
 
-/* What nothing was ready for. */
-static void on_silence(struct io *io)
+/* Another's process may hold the pipes of a script that has ended. */
+static void let_pipes_go(struct io *io)
+{
+    out_is_over(io);
+    cgi_run_stderr(io->run, NULL, 0);
+    cgi_close(&io->run->err);
+}
+
+static void look_at_start(struct io *io)
 {
     struct cgi_run *run = io->run;
 
-    if (run->ended) {
-        /* Another's process may hold the pipes; the script's are no more. */
-        out_is_over(io);
-        cgi_run_stderr(run, NULL, 0);
-        cgi_close(&run->err);
-    }
-    else if (!run->started
-             && io->now >= io->begun + apr_time_from_sec(START_WAIT_S)) {
+    if (!run->started && !run->ended && run->control >= 0
+        && io->now >= io->begun + apr_time_from_sec(START_WAIT_S)) {
         run->lost = "the script has not been started within 10 s";
         cgi_close(&run->control);
     }
@@ -651,8 +637,8 @@ static bool turn(struct io *io)
         io->gone = true;
         return true;
     }
-    if (n <= 0) {
-        on_silence(io);
+    if (n <= 0 && io->run->ended) {
+        let_pipes_go(io);
     }
     if (n > 0 && fds[CONTROL].revents) {
         (void)cgi_run_reply(io->run);
@@ -670,8 +656,9 @@ static bool turn(struct io *io)
     fetch_body(io);
     deliver(io, n <= 0);
     say_that_was_all(io);
-    if (io->run->ended && io->after_end > 2 * AFTER_END) {
-        on_silence(io);
+    look_at_start(io);
+    if (io->after_end > 2 * AFTER_END) {
+        let_pipes_go(io);
     }
     return true;
 }

@@ -119,6 +119,9 @@ const char *omk_proc_title(apr_pool_t *p, pid_t pid)
     return apr_pstrdup(p, text);
 }
 
+/* One that forks faster than we look is killed as far as it was seen. */
+#define LOOKS_MAX 50
+
 /* --- killing ----------------------------------------------------------------
  */
 
@@ -178,7 +181,7 @@ int omk_proc_kill_tree(apr_pool_t *p, const struct omk_proc *proc,
                         (long)proc->pid);
     }
     APR_ARRAY_PUSH(list, struct omk_proc) = *proc;
-    while (add_children(p, list)) {
+    for (int i = 0; i < LOOKS_MAX && add_children(p, list); i++) {
     }
     for (int i = 0; i < list->nelts; i++) {
         (void)signal_it(&APR_ARRAY_IDX(list, i, struct omk_proc), SIGKILL);

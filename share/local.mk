@@ -23,6 +23,8 @@ $(ERROR_PAGES): $(MAKE_ERRORS)
 # place: @DOMAIN@ in them is the customer's domain. Lines that link to the guest
 # book go where there is no PHP to run it.
 SAMPLE_SITES = \
+	share/site/broken.cgi \
+	share/site/contact.cgi \
 	share/site/counter/index.shtml \
 	share/site/en/index.html \
 	share/site/guestbook.php \
@@ -36,6 +38,7 @@ SAMPLE_SITES = \
 	share/site/parts/tag.shtml \
 	share/site/shop/home.shtml \
 	share/site/style.css \
+	share/site/today.cgi \
 	share/site2/index.htm
 EXTRA_DIST += $(SAMPLE_SITES)
 install-data-local: install-sample-sites install-designs

@@ -121,6 +121,7 @@ header('Cache-Control: no-cache');
 <nav aria-label="Menu">
 <a href="/en/">Home</a>
 <a href="/guestbook.php?lang=en" aria-current="page">Guest book</a>
+<a href="/contact.cgi?lang=en">Write to us</a>
 <a href="/counter/">Counter</a>
 <a href="/guestbook.php" lang="ja" hreflang="ja">日本語</a>
 </nav>
@@ -131,6 +132,7 @@ header('Cache-Control: no-cache');
 <a href="/shop/">お店のご案内</a>
 <a href="/news.shtml">お知らせ</a>
 <a href="/guestbook.php" aria-current="page">ひとこと帳</a>
+<a href="/contact.cgi">お便り</a>
 <a href="/counter/">カウンタ</a>
 <a href="/guestbook.php?lang=en" lang="en" hreflang="en">English</a>
 </nav>

@@ -105,6 +105,7 @@ sub run_and_stop {
     is(system("$a{OMAKASE} plan --exit-code"), 0, 'there is nothing left to apply');
     files(\%a);
     databases(\%a);
+    scripts(\%a);
     stays($root, \%a, $port);
 
     my @pids = map { slurp($_) =~ /(\d+)/ } glob "$root/run/omakase/*.pid $root/run/omakase/mysql/*.pid";
@@ -164,6 +165,26 @@ sub databases {
     is(login($web, 'abcdftp', $a->{PASSWORD}), 200, 'P61, P62: phpMyAdmin lets the customer in');
     is(login($web, 'abcdftp', $a->{PASSWORD2}), 401, "and not with the other's password");
     ok(-S $a->{MYSQL_SOCKET}, 'MYSQL_SOCKET');
+    return;
+}
+
+# CGI, and what an owner reads of a script that fails.
+sub scripts {
+    my ($a) = @_;
+    if (!-e "$a->{SITE}/web/contact.cgi") {
+        note 'no CGI here';
+        return;
+    }
+    my $web = "http://www.$a->{DOMAIN}:" . ($a->{HTTP} =~ /:(\d+)/)[0];
+    my $user = $> ? getpwuid $> : 'ab-cdftp';
+    my $page = fetch("$web/")->{content};
+    like($page, qr{href="/$_\.cgi"}, "$_.cgi is linked") for qw(contact today broken);
+    like(fetch("$web/contact.cgi?lang=en")->{content}, qr{Write to us.*as the user <code>$user</code>}s, 'P40: Perl, as the customer');
+    like(fetch("$web/contact.cgi")->{content}, qr{<html lang="ja">.*<code>$user</code>}s, 'in Japanese');
+    like(fetch("$web/today.cgi?lang=en")->{content}, qr{^<!DOCTYPE html>.*The tea of the day}s, 'P39: PHP in a .cgi') if -x '/usr/bin/php-cgi';
+    my $r = fetch("$web/broken.cgi");
+    is($r->{status}, 500, 'P41: a script that does not run');
+    like($r->{content}, qr{E06 /web/broken\.cgi: .*/usr/bin/perl}s, 'and what to mend');
     return;
 }
 

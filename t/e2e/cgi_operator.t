@@ -188,9 +188,6 @@ sub php_disabled {
     $n->put("$web/shell.php", '<?php echo "ran shell";');
     $n->put("$web/sub/x.php", '<?php echo "ran x";');
     is(runs('/shell.php'), '200 ran shell', 'a script');
-    my $busy = begin_request('all.localhost', '/wait.php');
-    is(@{until_json(sub { @{$_[0]} == 1 }, 'top')}, 1, 'and one that goes on');
-
     is(($n->omakase('cgi', 'disable', "$all:/web/shell.php"))[0], 64, 'without a reason: 64');
     ok_cgi('disabled', qr{\A$all:/web/shell\.php is disabled\n\z}, 'disable', "$all:/web/shell.php", '--why', 'gives a shell to anybody');
     is(runs('/shell.php'), '403', 'P44: it runs no more');
@@ -222,7 +219,14 @@ sub php_disabled {
     is(runs('/a.shtml'), '200', 'in a page');
     is(runs('/shell.php/x'), '403', 'with something behind it');
 
+    $n->customers_d("$all.httpd.conf", qq(<Location "/other-way">\nSetHandler "proxy:unix:) . $n->root
+        . qq(/run/omakase/php/$all.sock|fcgi://localhost"\n</Location>\nAlias "/other-way" "$disk/shell.php"\n));
+    is(($n->omakase('apply'))[0], 0, 'a handler of the operator');
+    is(runs('/other-way'), '403', 'in the way of that handler, too');
+
     # By its path on this machine; what runs of it is ended.
+    my $busy = begin_request('all.localhost', '/wait.php');
+    is(@{until_json(sub { @{$_[0]} == 1 }, 'top')}, 1, 'one that goes on');
     ok_cgi('by path', qr{\Akilled php\.\d+  $all:/web/wait\.php\n$all:/web/wait\.php is disabled\n}, 'disable',
         $n->root . "/srv/omakase/$all//web/./wait.php", '--why', "\xe8\xb2\xa0\xe8\x8d\xb7");
     like(answer_of($busy), qr{\AHTTP/1\.1 50[0-9]}, 'what runs of it is ended');
@@ -306,6 +310,10 @@ sub cgi_anywhere {
         is($status, 200, "P36, P37: $path runs");
         like($text, $who, 'P40: as the customer alone');
     }
+    chmod 0644, $n->root . "/srv/omakase/$all/web/deep/er/c.cgi";
+    is((page('all.localhost', '/deep/er/c.cgi'))[0], 403, 'P5, P36: what may not be executed: 403');
+    chmod 0755, $n->root . "/srv/omakase/$all/web/deep/er/c.cgi";
+    is((page('all.localhost', '/deep/er/c.cgi'))[0], 200, 'chmod 755 cures it at once');
     script($all, 'more/e.cgi', $PERL . 'print "more\n";');
     is((page('more.localhost', '/e.cgi'))[1], "more\n", 'of another domain');
     my %php = ('p.cgi' => "#!/usr/bin/php\n<?php echo 'php ', php_sapi_name();", 'q.pl' => "<?php echo 'php ', php_sapi_name();");

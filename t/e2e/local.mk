@@ -71,6 +71,7 @@ E2E_TESTS += t/e2e/cgi_operator.t
 E2E_TESTS += t/e2e/provision_kill.t
 E2E_TESTS += t/e2e/provision_life.t
 E2E_TESTS += t/root/hostile.t
+E2E_TESTS += t/root/cgi_programs.t
 EXTRA_DIST += t/kill_at.c
 
 if BUILD_PHP_POOL

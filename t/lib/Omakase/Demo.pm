@@ -194,6 +194,8 @@ sub _node_text {
 host = "localhost"
 httpd { listen = {"127.0.0.1:$ports[0]"} }
 mysql { listen = "127.0.0.1:$ports[1]" }
+# Whoever looks from this machine sees why a script failed.
+cgi { diagnostics = {"127.0.0.1", "::1"} }
 paths {
     confd = "$l{confd}"
     share = "$l{share}"
@@ -248,7 +250,7 @@ sub _write_sites {
         @user == 2 or die "$login: has no Unix user; see $self->{root}/omakase status\n";
         Omakase::SampleSite::write_as([$login, @user], "$tree/web", $self->_layout->{share},
             @{$customers[$n]}{qw(from domain)},
-            $php ? _config_php($login, $self->{password}[$n]) : undef)
+            $php ? _config_php($login, $self->{password}[$n]) : undef, $self->_has_cgi)
             or warn "$tree/web: the sample site is not complete\n"; # theirs to mend
     }
     return;
@@ -300,6 +302,12 @@ sub _services {
     my (undef, $json) = $self->run('--json', 'status');
     my $daemons = (eval { decode_json($json) } // {})->{daemons} // {};
     return grep { $daemons->{$_}{state} ne 'is not here' } keys %$daemons;
+}
+
+sub _has_cgi {
+    my ($self) = @_;
+    my $l = $self->_layout;
+    return -e "$l->{modules}/mod_cgi_wrapper.so" && -x "$l->{libexec}/cgi-wrapper";
 }
 
 # Whether phpMyAdmin answers.

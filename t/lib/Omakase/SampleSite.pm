@@ -37,7 +37,7 @@ sub install {
         # All or nothing: an interrupted copy is not taken for a site.
         my $new = "$web.new";
         remove_tree($new);
-        my %file = _files($instance->layout('share') . "/$from", $domain, 0);
+        my %file = _files($instance->layout('share') . "/$from", $domain);
         while (my ($path, $text) = each %file) {
             make_path("$new/$path" =~ s{/[^/]*\z}{}r);
             _put("$new/$path", $text, 0644);
@@ -53,7 +53,8 @@ sub install {
 # and may have put anything there: started by root, a child gives root up
 # first, so that no link of the customer's leads to where only root may write.
 # A site that is there stays as it is; one that was interrupted is completed.
-# $config is the text of the guest book's config.php, undef for no guest book.
+# $config is the text of the guest book's config.php, undef for no guest book;
+# $cgi whether CGI scripts run.
 # False when the child failed; it has said why.
 sub write_as {
     my ($who, $web, @site) = @_;
@@ -86,16 +87,16 @@ sub _become {
 my $MARK = '.sample-site';
 
 sub _write {
-    my ($web, $share, $from, $domain, $config) = @_;
+    my ($web, $share, $from, $domain, $config, $cgi) = @_;
     umask 022;
     chdir $web or die "$web: $!\n";
     my @there = _entries('.');
     return if @there && !grep { $_ eq $MARK } @there;
     mkdir $MARK; # is there after an interruption
-    my %file = _files("$share/$from", $domain, defined $config);
+    my %file = _files("$share/$from", $domain, php => defined $config, cgi => $cgi);
     for my $path (sort keys %file) {
         make_path($path =~ s{/?[^/]*\z}{}r || '.', {mode => 0755});
-        _put_new($path, $file{$path}, 0644);
+        _put_new($path, $file{$path}, $path =~ /\.cgi\z/ ? 0755 : 0644);
     }
     _put_new('config.php', $config, 0600) if defined $config && -e 'guestbook.php';
     rmdir $MARK or die "$web/$MARK: $!\n";
@@ -128,15 +129,17 @@ sub _entries {
     return grep { !/\A\.\.?\z/ } readdir $dh;
 }
 
-# path => text. Without PHP the guest book and every line that links to it go.
+# path => text. Without PHP the guest book and every line that links to it go;
+# without CGI what is a script.
 sub _files {
-    my ($from, $domain, $php) = @_;
+    my ($from, $domain, %has) = @_;
     croak "$from: no sample site there (make install?)" if !-d $from;
     my %file;
     File::Find::find({no_chdir => 1, wanted => sub {
-        return if -d || (!$php && /\.php\z/);
+        return if -d || (!$has{php} && /\.php\z/) || (!$has{cgi} && /\.cgi\z/);
         my $text = _read($_) =~ s/\@DOMAIN\@/$domain/gr;
-        $text =~ s{^.*href="/guestbook\.php.*\n}{}mg if !$php;
+        $text =~ s{^.*href="/guestbook\.php.*\n}{}mg if !$has{php};
+        $text =~ s{^.*href="/(?:contact|today|broken)\.cgi.*\n}{}mg if !$has{cgi};
         $file{substr $File::Find::name, 1 + length $from} = $text;
     }}, $from);
     return %file;

@@ -90,4 +90,13 @@ E2E_TESTS += t/e2e/cgi_http2.t
 E2E_TESTS += t/e2e/cgi_memory.t
 E2E_TESTS += t/e2e/cgi_restart.t
 E2E_TESTS += t/e2e/cgi_ssi.t
+# What one customer tries on another through the CGI wrapper.
+if BUILD_CGI_WRAPPER
+E2E_TESTS += t/root/cgi_attack_target.t
+E2E_TESTS += t/root/cgi_attack_process.t
+E2E_TESTS += t/root/cgi_attack_worker.t
+E2E_TESTS += t/root/cgi_attack_limits.t
+if BUILD_PROVISION
+E2E_TESTS += t/root/cgi_attack_http.t
+endif
 endif

@@ -12,7 +12,11 @@ package Omakase::CgiAttack;
 #        attack => sub { my ($w, $d) = @_; ...; return $what_was_gained }},
 #       ...);
 #
-# ends: the daemon has to end by itself; kills: that it ends is what is gained.
+# The attack gets the hash, too, with patience: for how many seconds a machine may
+# be busy before something has not happened.
+#
+# modes: ['groups'], ['no groups'] or both: with control groups, or as where there
+# are none. ends: the daemon has to end by itself; kills: that it ends is what is gained.
 #
 # A mutation is a file of cgi-wrapper/, a text that it has exactly once, and what
 # stands there instead; three words more for each further place. Where a second
@@ -136,7 +140,7 @@ sub config {
 sub daemon {
     my ($w, $program, $a) = @_;
     my $d = Omakase::CgiDaemon->start(program => $program,
-        config => $w->config($a->{sites} // {}, ref $a->{config} eq 'CODE' ? $a->{config}->($w) : @{$a->{config} // []}),
+        config => $w->config($a->{sites} // {}, $a->{grouped} ? "cgroup\tomakase-test-$$" : (), ref $a->{config} eq 'CODE' ? $a->{config}->($w) : @{$a->{config} // []}),
         %{$a->{start} // {}});
     return $d;
 }
@@ -147,26 +151,33 @@ sub attacks {
     plan skip_all => 'needs root: users, and a daemon that becomes them' if $>;
     my $w = world();
     my @only = split /\|/, $ENV{ATTACK} // '';
-    for my $a (@attacks) {
+    for my $a (map { _modes($_) } @attacks) {
         next if @only && !grep { $a->{name} =~ /$_/ } @only;
-        is(_try($w, _stage_program(), $a), '', "$a->{name}: gains nothing");
+        is(_try($w, _stage_program(), {%$a, patience => 60}), '', "$a->{name}: gains nothing");
         my @edits = @{$a->{mutation} // next};
         my @single;
         push @single, [splice @edits, 0, 3] while @edits;
         if (@single > 1 && ($a->{alone} // 1)) {
             # A script that is not run, as somebody has noticed, is held as well.
-            like(_try($w, $w->mutant($_), $a), qr/\A(?:died: refused: .*)?\Z/, "$a->{name}: nor without one check in $$_[0]") for @single;
+            like(_try($w, $w->mutant($_), {%$a, patience => 3}), qr/\A(?:died: refused: .*)?\Z/, "$a->{name}: nor without one check in $$_[0]") for @single;
         }
-        like(_try($w, $w->mutant(@single), $a), qr/GAINED/, "$a->{name}: succeeds without its check in $single[0][0]");
+        like(_try($w, $w->mutant(@single), {%$a, patience => 3}), qr/GAINED/, "$a->{name}: succeeds without its check in $single[0][0]");
     }
     done_testing();
     return;
 }
 
+# One attack for each way in which the daemon holds runs together.
+sub _modes {
+    my ($a) = @_;
+    my $modes = $a->{modes} // return $a;
+    return map { {%$a, grouped => $_ eq 'groups', name => "$a->{name} ($_)"} } @$modes;
+}
+
 sub _try {
     my ($w, $program, $a) = @_;
     my $d = $w->daemon($program, $a);
-    my $gained = eval { $a->{attack}->($w, $d) } // "died: $@";
+    my $gained = eval { $a->{attack}->($w, $d, $a) } // "died: $@";
     if (!$a->{ends} && !$d->alive) {
         $gained = ($a->{kills} ? 'GAINED: ' : '') . "the daemon ended ($gained): " . $d->log;
     }

@@ -39,9 +39,13 @@ struct source {
     char why[CGIW_CAPABILITY_TEXT];
 };
 
+/* Why there are none at all, is said once. */
 static bool held(struct source *s, enum cgiw_holds hold)
 {
-    (void)cgiw_cgroup_why(s->cg, hold, s->why, sizeof s->why);
+    (void)snprintf(s->why, sizeof s->why, "no control groups");
+    if (s->holds) {
+        (void)cgiw_cgroup_why(s->cg, hold, s->why, sizeof s->why);
+    }
     return s->holds & hold;
 }
 
@@ -52,8 +56,8 @@ static void group(struct cgiw_capabilities *c, struct source *s)
             cgiw_cgroup_path(s->cg));
         return;
     }
-    (void)held(s, CGIW_HOLDS_KILL);
-    add(c, "group", CGIW_MISSING, "", "no control groups: %s", s->why);
+    (void)cgiw_cgroup_why(s->cg, CGIW_HOLDS_KILL, s->why, sizeof s->why);
+    add(c, "group", CGIW_MISSING, "", "%s", s->why);
 }
 
 static void memory(struct cgiw_capabilities *c, struct source *s)

@@ -56,7 +56,10 @@ struct cgiw_leaf {
     int64_t since_s;                  /* idle or dying */
     uint64_t memory_bytes, processes; /* the limits that are written */
     int peak; /* memory.peak of version 2, which is begun anew by descriptor */
-    bool killed;            /* by cgroup.kill */
+    bool killed; /* by cgroup.kill */
+    bool over;   /* nothing is in it, and nothing will be */
+    bool final;  /* last has been read since */
+    struct cgiw_use last;
     bool entered;           /* fork has put the child into version 2's group */
     struct cgiw_use before; /* the counters when it became idle */
     struct place place[CGIW_HIERARCHIES];
@@ -379,8 +382,9 @@ static void read_memory(const struct cgiw_leaf *leaf, struct cgiw_use *use)
 }
 
 /* Since the group was made (the peak: since it was begun anew). */
-static void read_counters(const struct cgiw_leaf *leaf, struct cgiw_use *use)
+static void read_counters(struct cgiw_leaf *leaf)
 {
+    struct cgiw_use *use = &leaf->last;
     int dir;
     const struct cgiw_hierarchy *h = holder(leaf, CGIW_HOLDS_CPU_TIME, &dir);
 
@@ -392,7 +396,8 @@ static void read_counters(const struct cgiw_leaf *leaf, struct cgiw_use *use)
     }
     read_memory(leaf, use);
     if (holder(leaf, CGIW_HOLDS_PROCESSES, &dir)) {
-        use->processes = (uint32_t)cgiw_file_number(dir, "pids.current");
+        use->processes =
+            leaf->over ? 0 : (uint32_t)cgiw_file_number(dir, "pids.current");
         use->refused = (uint32_t)cgiw_file_keyed(dir, "pids.events", "max");
     }
 }
@@ -436,10 +441,14 @@ static void leaf_retire(struct cgiw_leaf *leaf)
 {
     uint64_t kept;
 
-    if (!leaf_is_empty(leaf)) {
+    leaf->over = leaf->over || leaf_is_empty(leaf);
+    if (!leaf->over) {
         return;
     }
-    read_counters(leaf, &leaf->before);
+    if (!leaf->final) {
+        read_counters(leaf);
+    }
+    leaf->before = leaf->last;
     kept = leaf->before.memory_bytes;
     /* Some kernels with cgroup.kill (6.18 is one) take a process that
      * clone3() puts into a group for one that should have been killed with
@@ -593,7 +602,7 @@ int cgiw_leaf_take(struct cgiw_cgroup *cg, uid_t uid,
         if (!leaf_limit(leaf, limits)) {
             leaf->state = LEAF_TAKEN;
             cg->idle--;
-            leaf->entered = false;
+            leaf->entered = leaf->over = leaf->final = false;
             *out = leaf;
             return OMK_OK;
         }
@@ -687,13 +696,19 @@ int cgiw_leaf_join(const struct cgiw_leaf *leaf)
     return 0;
 }
 
-void cgiw_leaf_use(const struct cgiw_leaf *leaf, struct cgiw_use *use)
+void cgiw_leaf_use(struct cgiw_leaf *leaf, struct cgiw_use *use)
 {
     if (!leaf) {
         memset(use, 0, sizeof *use);
         return;
     }
-    read_counters(leaf, use);
+    /* One that has not joined yet, is not in it yet. */
+    leaf->over = leaf->over || (leaf->entered && leaf_is_empty(leaf));
+    if (!leaf->final) {
+        read_counters(leaf);
+        leaf->final = leaf->over;
+    }
+    *use = leaf->last;
     use->cpu_us -= leaf->before.cpu_us;
     use->oom_kills -= leaf->before.oom_kills;
     use->refused -= leaf->before.refused;
@@ -715,7 +730,8 @@ int cgiw_leaf_kill(struct cgiw_leaf *leaf)
     if (!leaf || !(h = holder(leaf, CGIW_HOLDS_KILL, &dir))) {
         return -ENOSYS;
     }
-    if (cgiw_group_empty(dir, h->version)) {
+    leaf->over = leaf->over || (leaf->entered && leaf_is_empty(leaf));
+    if (leaf->over) {
         return 0;
     }
     if (h->version == 1) {
@@ -734,6 +750,7 @@ void cgiw_leaf_give(struct cgiw_cgroup *cg, struct cgiw_leaf *leaf,
     }
     leaf->state = LEAF_DYING;
     leaf->since_s = now_s;
+    leaf->over = leaf->over || leaf_is_empty(leaf);
     (void)cgiw_leaf_kill(leaf);
     leaf_retire(leaf);
     if (cg->idle > CGIW_LEAVES_IDLE) {

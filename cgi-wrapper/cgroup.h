@@ -110,15 +110,16 @@ struct cgiw_use {
 };
 
 /* Zeroes for NULL and for what cannot be read. */
-void cgiw_leaf_use(const struct cgiw_leaf *leaf, struct cgiw_use *use);
+void cgiw_leaf_use(struct cgiw_leaf *leaf, struct cgiw_use *use);
 
 /* Sends SIGKILL to every process of the leaf, also to those that are just
  * being forked, stopped, or in sessions of their own. Does not wait for their
- * end. 0, or -errno; -ENOSYS for NULL and where CGIW_HOLDS_KILL is not held:
+ * end. A child that has yet to join is not in it: kill the main process, too.
+ * 0, or -errno; -ENOSYS for NULL and where CGIW_HOLDS_KILL is not held:
  * cgiw_tree_sweep() is for that. */
 int cgiw_leaf_kill(struct cgiw_leaf *leaf);
 
-/* Back to the pool after the run. Still living processes are killed. NULL is
+/* Back to the pool, once the main process has been reaped. Still living processes are killed. NULL is
  * allowed. */
 void cgiw_leaf_give(struct cgiw_cgroup *cg, struct cgiw_leaf *leaf,
                     int64_t now_s);

@@ -172,6 +172,17 @@ static const struct {
     {CGIW_PIDS, "+pids", CGIW_HOLDS_PROCESSES},
 };
 
+/* All but the root have a type, and have either processes or controllers for
+ * groups below. (With some controllers the kernel takes both for the wish to
+ * have threads apart, and nothing can enter the groups below any more.) */
+static bool is_in_the_way(int base)
+{
+    char buf[16];
+
+    return faccessat(base, "cgroup.type", F_OK, 0) == 0
+           && cgiw_file_read(base, "cgroup.procs", buf, sizeof buf) != 0;
+}
+
 /* Lets groups below BASE have the controllers that it has. The bits they get;
  * *rc: of the last failure. */
 static unsigned enable(int base, bool may_move, int *rc)
@@ -180,26 +191,23 @@ static unsigned enable(int base, bool may_move, int *rc)
     unsigned have = controllers_in(base, "cgroup.subtree_control");
 
     *rc = 0;
+    /* Others may be forking while they are moved. */
+    for (int i = 0; i < MOVES && may_move && is_in_the_way(base); i++) {
+        *rc = move_out(base);
+    }
+    if (is_in_the_way(base)) {
+        *rc = *rc ? *rc : -EBUSY;
+        return 0;
+    }
     for (size_t i = 0; i < sizeof of_v2 / sizeof *of_v2; i++) {
         int failed = 0;
 
-        if (!(want & of_v2[i].bit) || have & of_v2[i].bit) {
-            continue;
-        }
-        /* Others may be forking while they are moved. */
-        for (int tries = 0; tries < MOVES; tries++) {
+        if (want & ~have & of_v2[i].bit) {
             failed = cgiw_file_write(base, "cgroup.subtree_control",
                                      of_v2[i].enable);
-            if (failed != -EBUSY || !may_move || move_out(base)) {
-                break;
-            }
         }
-        if (failed) {
-            *rc = failed;
-        }
-        else {
-            have |= of_v2[i].bit;
-        }
+        *rc = failed ? failed : *rc;
+        have |= failed ? 0 : of_v2[i].bit;
     }
     return have & want;
 }
@@ -306,6 +314,16 @@ static void use(struct finding *f, const struct cgiw_hierarchy *h)
     f->h->holds |= h->holds;
 }
 
+/* Below a group that has threads apart nothing can live. */
+static bool is_sound(const struct cgiw_hierarchy *h)
+{
+    char type[32];
+
+    return h->version == 1
+           || (cgiw_file_read(h->fd, "cgroup.type", type, sizeof type) > 0
+               && strcmp(type, "domain\n") == 0);
+}
+
 static void discard(const struct finding *f, const struct cgiw_hierarchy *h)
 {
     if (h->fd >= 0) {
@@ -343,6 +361,11 @@ static void open_v2(struct finding *f, const struct cgiw_mount *m)
     if (rc) {
         why(f->h, ~0U, "no group can be made in %s: %s", base, strerror(-rc));
         close(h.base);
+        return;
+    }
+    if (!is_sound(&h)) {
+        why(f->h, ~0U, "%s is part of a threaded group", base);
+        discard(f, &h);
         return;
     }
     take_controllers(f, &h, base, enabled, failed);

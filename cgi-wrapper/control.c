@@ -278,9 +278,9 @@ static void answer(struct cgiw_daemon *d, struct cgiw_client *client)
 
 /* --- clients --------------------------------------------------------------- */
 
-static void forget(struct cgiw_client *client)
+static void forget(struct cgiw_daemon *d, struct cgiw_client *client)
 {
-    close(client->fd);
+    cgiw_daemon_forget(d, client->fd);
     free(client->answer);
     *client = (struct cgiw_client){.fd = -1};
 }
@@ -378,12 +378,12 @@ void cgiw_control_client(struct cgiw_daemon *d, uint32_t index)
         }
         if (!client->answer
             || epoll_ctl(d->epoll, EPOLL_CTL_MOD, client->fd, &event) != 0) {
-            forget(client); /* an empty list is an empty answer */
+            forget(d, client); /* an empty list is an empty answer */
             return;
         }
     }
     if (write_answer(client)) {
-        forget(client);
+        forget(d, client);
     }
 }
 
@@ -399,7 +399,7 @@ unsigned cgiw_control_tick(struct cgiw_daemon *d)
             continue;
         }
         if (now_ms - client->since_ms > CLIENT_MS) {
-            forget(client);
+            forget(d, client);
         }
         else {
             count++;

@@ -71,7 +71,8 @@ struct cgiw_daemon {
     uint64_t dropped;      /* requests that were none */
     int64_t next_drop_told_ms, next_denied_told_ms;
     int draining; /* the generation has ended: no more requests */
-    int unswept; /* processes are left that should be dead */
+    int unswept;  /* processes are left that should be dead */
+    int unreaped; /* children may be left that have ended */
 };
 
 /* What an epoll event is about: that, whose index, and a tag that tells one
@@ -91,6 +92,10 @@ uint64_t cgiw_daemon_event(enum cgiw_source source, uint32_t index,
 /* Adds fd to the loop. 0 or -errno. */
 int cgiw_daemon_watch(struct cgiw_daemon *d, int fd, uint32_t events,
                       enum cgiw_source source, uint32_t index, uint32_t tag);
+
+/* Takes fd out of the loop and closes it. Closing alone does not do the first
+ * while a child that has not executed its script yet has a copy. */
+void cgiw_daemon_forget(struct cgiw_daemon *d, int fd);
 
 /* Milliseconds of a clock that only goes forward. */
 int64_t cgiw_daemon_now_ms(void);

@@ -17,7 +17,7 @@ struct text {
     size_t size, len;
 };
 
-/* --- characters ------------------------------------------------------------ */
+/* --- characters ----------------------------------------------------------- */
 
 /* Bytes of the UTF-8 character at s that may be shown; 0 for a control
  * character, or what is not UTF-8 (RFC 3629: no surrogates, no long forms). */
@@ -112,7 +112,7 @@ size_t cgiw_quote(const char *s, size_t len, char *out, size_t size)
     return n;
 }
 
-/* --- pieces of a text ------------------------------------------------------ */
+/* --- pieces of a text ----------------------------------------------------- */
 
 /* Our own words are ASCII: they can be cut anywhere. */
 static void put(struct text *t, const char *s, size_t len)
@@ -124,8 +124,8 @@ static void put(struct text *t, const char *s, size_t len)
     t->len += n;
 }
 
-static void __attribute__((format(printf, 2, 3))) print(struct text *t,
-                                                        const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+print(struct text *t, const char *format, ...)
 {
     char line[256];
     va_list ap;
@@ -161,8 +161,7 @@ static void put_who(struct text *t, uint32_t mode)
     static const char *const who[] = {"nobody", "others", "group",
                                       "group and others"};
 
-    print(t, "%s",
-          who[(mode & S_IWGRP ? 2 : 0) + (mode & S_IWOTH ? 1 : 0)]);
+    print(t, "%s", who[(mode & S_IWGRP ? 2 : 0) + (mode & S_IWOTH ? 1 : 0)]);
 }
 
 /* What a script must not be, by its mode. */
@@ -313,7 +312,7 @@ static void put_why(struct text *t, const struct cgiw_facts *f)
     }
 }
 
-/* --- the sentences --------------------------------------------------------- */
+/* --- the sentences -------------------------------------------------------- */
 
 struct sentence {
     enum cgiw_code code;
@@ -323,7 +322,8 @@ struct sentence {
 
 #define LF "upload it in ASCII mode, or save it with LF line ends"
 #define NO_BOM "save it as UTF-8 without BOM"
-#define HEADER "print \"Content-Type: text/html\" and an empty line before all else"
+#define HEADER                                                                 \
+    "print \"Content-Type: text/html\" and an empty line before all else"
 
 /* A code's sentence without a detail stands first. */
 static const struct sentence sentences[] = {
@@ -362,21 +362,21 @@ static const struct sentence sentences[] = {
     {CGIW_E07, CGIW_PLAIN,
      "a byte order mark (BOM) stands before the first line. Fix: " NO_BOM},
     {CGIW_E07, CGIW_WARNING,
-     "warning: a byte order mark (BOM) stands before the first line; it was run "
-     "all the same. Fix: " NO_BOM},
+     "warning: a byte order mark (BOM) stands before the first line; it was "
+     "run all the same. Fix: " NO_BOM},
     {CGIW_E07, CGIW_UTF16, "the file is UTF-16. Fix: " NO_BOM},
     {CGIW_E08, CGIW_PLAIN,
      "the first line does not say what runs it. Fix: write #!/usr/bin/perl, or "
      "what it is written for, as the first line"},
     {CGIW_E08, CGIW_LATER,
-     "#! stands in line {limit} and not at the very beginning. Fix: delete what "
-     "stands before it"},
+     "#! stands in line {limit} and not at the very beginning. Fix: delete "
+     "what stands before it"},
     {CGIW_E08, CGIW_FOREIGN,
      "this program is not made for this server, or is damaged. Fix: upload it "
      "in binary mode, or build it for this server's Linux"},
     {CGIW_E09, CGIW_PLAIN,
-     "the file is empty. Fix: upload it again; when it stays empty, see whether "
-     "your disk space is used up"},
+     "the file is empty. Fix: upload it again; when it stays empty, see "
+     "whether your disk space is used up"},
     {CGIW_E10, CGIW_PLAIN,
      "\"{what}\" makes env look for one program of that whole name. Fix: "
      "{first-line}"},
@@ -388,10 +388,11 @@ static const struct sentence sentences[] = {
     {CGIW_E11, CGIW_STATUS,
      "the header has \"{what}\", which is no status. Fix: print a number from "
      "100 to 999, such as \"Status: 404 Not Found\""},
-    {CGIW_E12, CGIW_PLAIN, "ended without a header: {ended}. Fix: {mend-ended}"},
+    {CGIW_E12, CGIW_PLAIN,
+     "ended without a header: {ended}. Fix: {mend-ended}"},
     {CGIW_E12, CGIW_NO_INC,
-     "ended without a header: {ended}; Perl found no {what}, as it looks beside "
-     "the script no more (since 5.26). Fix: {mend-inc}"},
+     "ended without a header: {ended}; Perl found no {what}, as it looks "
+     "beside the script no more (since 5.26). Fix: {mend-inc}"},
     {CGIW_E13, CGIW_PLAIN,
      "the script is not readable ({mode}). Fix: chmod 755 {where}"},
     {CGIW_E13, CGIW_DIRECTORY,
@@ -406,8 +407,8 @@ static const struct sentence sentences[] = {
      "out of memory: the limit is {limit-mb}{used-mb}. Fix: read large files "
      "line by line"},
     {CGIW_E17, CGIW_PLAIN,
-     "too many processes: the limit is {limit}{used}. Fix: start fewer at once, "
-     "and wait for them"},
+     "too many processes: the limit is {limit}{used}. Fix: start fewer at "
+     "once, and wait for them"},
     {CGIW_E18, CGIW_PLAIN,
      "too many scripts at once: the limit is {limit}{used}. Fix: see which of "
      "yours take long"},
@@ -417,13 +418,13 @@ static const struct sentence sentences[] = {
      "it is outside this site's directory. Fix: put the file itself into the "
      "site"},
     {CGIW_E20, CGIW_OUTSIDE,
-     "{where} leads out of this site's directory. Fix: put the file itself into "
-     "the site"},
+     "{where} leads out of this site's directory. Fix: put the file itself "
+     "into the site"},
     {CGIW_E20, CGIW_LINK,
      "{where} is a symbolic link. Fix: put the file itself there"},
     {CGIW_E20, CGIW_LINK_OWNER,
-     "{where} is a symbolic link that belongs to {owner}, but this site runs as "
-     "{user}. Fix: put the file itself there"},
+     "{where} is a symbolic link that belongs to {owner}, but this site runs "
+     "as {user}. Fix: put the file itself there"},
     {CGIW_E20, CGIW_LINK_LOOP,
      "{where} is one symbolic link too many. Fix: put the file itself there"},
     {CGIW_E20, CGIW_SPECIAL,
@@ -431,9 +432,8 @@ static const struct sentence sentences[] = {
     {CGIW_E20, CGIW_DIRECTORY,
      "{where} is a directory and not a file. Fix: put the file itself there"},
     {CGIW_E20, CGIW_TOO_LONG,
-     "its path, or a name in it, is too long (more than {limit} bytes). Fix: use shorter names"},
-    {CGIW_E20, CGIW_CHANGED,
-     "{where} was replaced at this very moment. Fix: try again"},
+     "its path, or a name in it, is too long (more than {limit} bytes). Fix: "
+     "use shorter names"},
     {CGIW_E21, CGIW_PLAIN,
      "killed in the middle of its answer: more output than {limit-mb}. Fix: "
      "look for a loop that does not end, or put large files up as files"},
@@ -441,8 +441,9 @@ static const struct sentence sentences[] = {
      "killed in the middle of its answer, after {limit} s. Fix: look for what "
      "never ends, or waits for somebody"},
     {CGIW_E21, CGIW_CPU,
-     "killed in the middle of its answer for its CPU time: the limit is {limit} "
-     "s{used}. Fix: look for a loop that does not end, or do less at once"},
+     "killed in the middle of its answer for its CPU time: the limit is "
+     "{limit} s{used}. Fix: look for a loop that does not end, or do less at "
+     "once"},
     {CGIW_E21, CGIW_MEMORY,
      "killed in the middle of its answer, out of memory: the limit is "
      "{limit-mb}{used-mb}. Fix: read large files line by line"},
@@ -456,8 +457,8 @@ static const struct sentence sentences[] = {
      "the program is being written right now. Fix: try again when its upload "
      "is done"},
     {CGIW_E23, CGIW_PLAIN,
-     "disabled by the server's operator{why}. Fix: mend the script, then "
-     "ask the operator to let it run again"},
+     "disabled by the server's operator{why}. Fix: mend the script, then ask "
+     "the operator to let it run again"},
     {CGIW_E24, CGIW_PLAIN,
      "scripts are switched off in this directory. Fix: write Options +ExecCGI "
      "into its .htaccess, or move the script"},
@@ -471,8 +472,7 @@ static const struct sentence sentences[] = {
      "the request has too many headers for a script: at most {limit} "
      "variables{used}. Fix: send fewer headers"},
     {CGIW_E25, CGIW_ENV_BROKEN,
-     "the request came to the wrapper in a wrong form. Fix: tell the "
-     "operator"},
+     "the request came to the wrapper in a wrong form. Fix: tell the operator"},
     {CGIW_E26, CGIW_PLAIN, "the script is not there. Fix: upload it"},
 };
 
@@ -483,23 +483,25 @@ static const struct {
     [CGIW_E01] = {403, "The script is not executable. Set its mode to 755.",
                   "スクリプトに実行権がありません。属性(パーミッション)を 755 "
                   "に変更してください。"},
-    [CGIW_E02] = {403,
-                  "The script belongs to somebody else. Delete it and upload it "
-                  "again yourself.",
-                  "スクリプトの所有者が、お客様ではありません。いったん削除し、"
-                  "お客様の FTP アカウントでアップロードし直してください。"},
+    [CGIW_E02] =
+        {403,
+         "The script belongs to somebody else. Delete it and upload it again "
+         "yourself.",
+         "スクリプトの所有者が、お客様ではありません。いったん削除し、"
+         "お客様の FTP アカウントでアップロードし直してください。"},
     [CGIW_E03] = {403,
                   "A directory on the way to the script can be written by "
                   "others. Set its mode to 755.",
                   "スクリプトまでのディレクトリに、ほかの利用者が書き込める設定"
                   "のものがあります。そのディレクトリの属性を 755 "
                   "に変更してください。"},
-    [CGIW_E04] = {500,
-                  "The line ends are those of Windows (CRLF). Upload the script "
-                  "in ASCII mode, or save it with LF.",
-                  "改行コードが Windows のもの(CRLF)です。FTP "
-                  "のアスキーモードでアップロードし直すか、改行コードを LF "
-                  "にして保存してください。"},
+    [CGIW_E04] =
+        {500,
+         "The line ends are those of Windows (CRLF). Upload the script in "
+         "ASCII mode, or save it with LF.",
+         "改行コードが Windows のもの(CRLF)です。FTP "
+         "のアスキーモードでアップロードし直すか、改行コードを LF "
+         "にして保存してください。"},
     [CGIW_E05] = {500,
                   "The line ends are those of old Macs (CR). Upload the script "
                   "in ASCII mode, or save it with LF.",
@@ -540,17 +542,16 @@ static const struct {
                   "says why.",
                   "ヘッダを出力しないうちに、スクリプトが終了しました。"
                   "理由はエラーログをご覧ください。"},
-    [CGIW_E13] = {403,
-                  "The script, or a directory on the way, cannot be read. Set "
-                  "the mode to 755.",
-                  "スクリプト、または途中のディレクトリを読み出せません。属性を "
-                  "755 に変更してください。"},
-    [CGIW_E14] = {504,
-                  "The script did not end in time and was stopped.",
+    [CGIW_E13] =
+        {403,
+         "The script, or a directory on the way, cannot be read. Set the mode "
+         "to 755.",
+         "スクリプト、または途中のディレクトリを読み出せません。属性を "
+         "755 に変更してください。"},
+    [CGIW_E14] = {504, "The script did not end in time and was stopped.",
                   "決められた時間内に終わらなかったため、スクリプトを停止しまし"
                   "た。終わらない処理がないか、ご確認ください。"},
-    [CGIW_E15] = {500,
-                  "The script used too much CPU time and was stopped.",
+    [CGIW_E15] = {500, "The script used too much CPU time and was stopped.",
                   "CPU 時間の上限に達したため、スクリプトを停止しました。"
                   "終わらない繰り返しがないか、ご確認ください。"},
     [CGIW_E16] = {500, "The script needed more memory than allowed.",
@@ -564,12 +565,13 @@ static const struct {
                   "moment.",
                   "同時に動かせるスクリプトの数に達しています。少し時間をおいて"
                   "、もう一度お試しください。"},
-    [CGIW_E19] = {403,
-                  "The script can be written by others, or has a set-id bit. "
-                  "Set its mode to 755.",
-                  "スクリプトが、ほかの利用者からも書き込める設定、または setuid "
-                  "などの特別な属性になっています。属性を 755 "
-                  "に変更してください。"},
+    [CGIW_E19] =
+        {403,
+         "The script can be written by others, or has a set-id bit. Set its "
+         "mode to 755.",
+         "スクリプトが、ほかの利用者からも書き込める設定、または setuid "
+         "などの特別な属性になっています。属性を 755 "
+         "に変更してください。"},
     [CGIW_E20] = {403,
                   "The script is no plain file inside the site. Put the file "
                   "itself there.",
@@ -587,16 +589,18 @@ static const struct {
     [CGIW_E23] = {403, "The operator of the server has disabled this script.",
                   "このスクリプトは、サーバの管理者が停止しています。"
                   "お問い合わせください。"},
-    [CGIW_E24] = {403,
-                  "Scripts are switched off in this directory. Write Options "
-                  "+ExecCGI into its .htaccess.",
-                  "このディレクトリでは CGI を動かせません。.htaccess に Options "
-                  "+ExecCGI と書いてください。"},
-    [CGIW_E25] = {500,
-                  "The request is too large for a script: too many or too large "
-                  "headers, such as cookies.",
-                  "リクエストが大きすぎて、スクリプトに渡せません。Cookie "
-                  "などを小さくしてください。"},
+    [CGIW_E24] =
+        {403,
+         "Scripts are switched off in this directory. Write Options +ExecCGI "
+         "into its .htaccess.",
+         "このディレクトリでは CGI を動かせません。.htaccess に Options "
+         "+ExecCGI と書いてください。"},
+    [CGIW_E25] =
+        {500,
+         "The request is too large for a script: too many or too large "
+         "headers, such as cookies.",
+         "リクエストが大きすぎて、スクリプトに渡せません。Cookie "
+         "などを小さくしてください。"},
     [CGIW_E26] = {404, "The script is not there. Upload it.",
                   "スクリプトが見つかりません。アップロードしてください。"},
 };
@@ -621,7 +625,7 @@ const char *cgiw_code_ja(unsigned code)
     return is_code(code) ? codes[code].ja : NULL;
 }
 
-/* --- filling in ------------------------------------------------------------ */
+/* --- filling in ----------------------------------------------------------- */
 
 static const char *sentence(enum cgiw_code code, enum cgiw_detail detail)
 {
@@ -739,7 +743,7 @@ size_t cgiw_explain(enum cgiw_code code, const struct cgiw_facts *facts,
     return t.len;
 }
 
-/* --- Perl ------------------------------------------------------------------ */
+/* --- Perl ----------------------------------------------------------------- */
 
 static int copy_name(const char *from, const char *to, char *out, size_t size)
 {

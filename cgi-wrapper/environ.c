@@ -172,9 +172,12 @@ static int add_defaults(struct build *b, const struct cgiw_environ_rules *r)
     int rc = add_own(b, "PATH", r->path);
 
     rc = rc ? rc : add_own(b, "LANG", r->lang);
-    rc = rc ? rc : add_own(b, "PERL_USE_UNSAFE_INC", r->unsafe_inc ? "1" : NULL);
-    rc = rc ? rc
-            : add_own(b, "REDIRECT_STATUS", r->script_filename ? "200" : NULL);
+    if (rc == 0 && r->unsafe_inc) {
+        rc = add_own(b, "PERL_USE_UNSAFE_INC", "1");
+    }
+    if (rc == 0 && r->script_filename) {
+        rc = add_own(b, "REDIRECT_STATUS", "200");
+    }
     return rc;
 }
 

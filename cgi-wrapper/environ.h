@@ -22,7 +22,9 @@
 
 struct cgiw_environ_rules {
     const struct cgiw_word *passenv, *site_passenv; /* what the operator adds */
-    const char *home, *user, *path, *lang; /* HOME; USER and LOGNAME; PATH; LANG */
+    const char *home;            /* HOME */
+    const char *user;            /* USER, LOGNAME */
+    const char *path, *lang;     /* PATH, LANG */
     bool unsafe_inc;             /* PERL_USE_UNSAFE_INC=1 */
     const char *script_filename; /* for php-cgi: sets SCRIPT_FILENAME, and
                                     REDIRECT_STATUS=200 where there is none;

@@ -5,11 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* A line's text: without CR, ended by a NUL. */
-struct line {
-    char text[CGIW_HEADER_LINE_MAX + 1];
-};
-
 void cgiw_header_init(struct cgiw_header *h, bool unsafe)
 {
     memset(h, 0, sizeof *h);
@@ -24,6 +19,7 @@ static enum cgiw_header_state bad(struct cgiw_header *h, enum cgiw_detail why)
     return h->state;
 }
 
+/* A line's text: without CR, ended by a NUL, cut to fit. */
 static size_t copy_line(const char *s, size_t len, char *out, size_t size)
 {
     size_t n = 0;
@@ -83,7 +79,8 @@ static int status_of(const char *s)
 /* These two are not sent as they are. */
 static bool is_remade(const char *s, size_t len)
 {
-    return is_field(s, len, "Content-Type") || is_field(s, len, "Last-Modified");
+    return is_field(s, len, "Content-Type")
+           || is_field(s, len, "Last-Modified");
 }
 
 static enum cgiw_header_state look_at(struct cgiw_header *h, const char *text)
@@ -100,9 +97,8 @@ static enum cgiw_header_state look_at(struct cgiw_header *h, const char *text)
     value += strspn(value, " \t\n\v\f");
     if (is_field(text, len, "Status")) {
         h->status = status_of(value);
-        if (!h->status) {
-            return bad(h, CGIW_STATUS);
-        }
+        h->status_at = h->line_at;
+        h->has_status = true;
     }
     else if (!is_remade(text, len)
              && (!is_name(text, len, h->unsafe) || !is_value(value))) {
@@ -117,16 +113,19 @@ static enum cgiw_header_state look_at(struct cgiw_header *h, const char *text)
 static enum cgiw_header_state end_line(struct cgiw_header *h, const char *buf,
                                        size_t end)
 {
-    struct line line;
+    char text[CGIW_HEADER_LINE_MAX + 1];
 
-    (void)copy_line(buf + h->line_at, end - h->line_at, line.text,
-                    sizeof line.text);
-    if (line.text[0] == '\0') {
+    (void)copy_line(buf + h->line_at, end - h->line_at, text, sizeof text);
+    if (text[0] == '\0' && h->has_status && !h->status) {
+        h->line_at = h->status_at;
+        return bad(h, CGIW_STATUS);
+    }
+    if (text[0] == '\0') {
         h->body_at = end + 1;
         h->state = CGIW_HEADER_COMPLETE;
         return h->state;
     }
-    if (look_at(h, line.text) == CGIW_HEADER_BAD) {
+    if (look_at(h, text) == CGIW_HEADER_BAD) {
         return h->state;
     }
     h->line_at = end + 1;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,14 +69,16 @@ void cgiw_complain(const char *id, const char *text, ...)
 {
     char line[1024];
     va_list ap;
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
     int n = snprintf(line, sizeof line, "%s: cgi-wrapper: ", id);
 
     va_start(ap, text);
     (void)vsnprintf(line + n, sizeof line - (size_t)n - 1, text, ap);
     va_end(ap);
     (void)strcat(line, "\n");
-    /* Where this cannot be written nobody can be told. */
-    if (write(STDERR_FILENO, line, strlen(line)) < 0) {
+    /* A pipe that is full must not stop us; nobody can be told of that. */
+    if (poll(&out, 1, 0) == 1
+        && write(STDERR_FILENO, line, strlen(line)) < 0) {
         return;
     }
 }

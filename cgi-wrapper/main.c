@@ -59,11 +59,17 @@ int cgiw_daemon_watch(struct cgiw_daemon *d, int fd, uint32_t events,
     return epoll_ctl(d->epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
 }
 
+void cgiw_daemon_forget(struct cgiw_daemon *d, int fd)
+{
+    (void)epoll_ctl(d->epoll, EPOLL_CTL_DEL, fd, NULL); /* it was added */
+    close(fd);
+}
+
 /* No more requests: what runs may end by itself. */
 static void drain(struct cgiw_daemon *d)
 {
     if (!d->draining) {
-        close(d->requests);
+        cgiw_daemon_forget(d, d->requests);
         d->draining = 1;
     }
 }
@@ -122,7 +128,7 @@ static void tick(struct cgiw_daemon *d)
     }
     d->next_tick_ms = now_ms + TICK_MS;
     cgiw_reap_tick(d);
-    if (cgiw_control_tick(d) || d->live_count) {
+    if (cgiw_control_tick(d) || d->live_count || d->unswept) {
         d->tick_until_ms = now_ms + (CGIW_LEAVES_IDLE_S + 5) * 1000;
     }
 }
@@ -132,6 +138,9 @@ static int wait_ms(const struct cgiw_daemon *d)
 {
     int64_t now_ms = cgiw_daemon_now_ms(), left = d->next_tick_ms - now_ms;
 
+    if (d->unreaped) {
+        return 0;
+    }
     if (d->unswept) {
         return SWEEP_MS;
     }
@@ -163,8 +172,10 @@ static int loop(struct cgiw_daemon *d)
         for (int i = 0; i < n; i++) {
             on_event(d, events + i);
         }
-        if (d->unswept) {
+        if (d->unreaped || d->unswept) {
             cgiw_reap_children(d);
+        }
+        if (d->unswept) {
             cgiw_reap_sweep(d);
         }
         tick(d);

@@ -12,6 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Children that are collected in one go: a script may make orphans faster than
+ * these are collected, and others wait. */
+#define REAP_MAX 256
+
 /* --- the list of those that run -------------------------------------------- */
 
 void cgiw_reap_enter(struct cgiw_daemon *d, uint32_t index, pid_t pid)
@@ -23,6 +27,7 @@ void cgiw_reap_enter(struct cgiw_daemon *d, uint32_t index, pid_t pid)
     d->pids[d->live_count] = pid;
     d->live_count++;
     d->per_user[run->site->user]++;
+    d->tick_until_ms = run->started_ms + (CGIW_LEAVES_IDLE_S + 5) * 1000;
 }
 
 static void leave(struct cgiw_daemon *d, uint32_t index)
@@ -78,7 +83,7 @@ void cgiw_reap_kill(struct cgiw_daemon *d, struct cgiw_run *run,
     if (cgiw_leaf_kill(run->leaf) != 0) {
         /* Ours, and not collected yet: no other process has its number. */
         (void)kill(d->pids[run->live], SIGKILL);
-        cgiw_reap_sweep(d);
+        d->unswept = 1;
     }
 }
 
@@ -238,12 +243,17 @@ void cgiw_reap_children(struct cgiw_daemon *d)
     int status;
     pid_t pid;
 
-    while ((pid = wait4(-1, &status, WNOHANG, &ru)) > 0) {
+    d->unreaped = 0;
+    for (int n = 0; (pid = wait4(-1, &status, WNOHANG, &ru)) > 0; n++) {
         for (uint32_t i = 0; i < d->live_count; i++) {
             if (d->pids[i] == pid) {
                 end_run(d, d->live[i], status, &ru);
                 break;
             }
+        }
+        if (n == REAP_MAX) {
+            d->unreaped = 1;
+            break;
         }
     }
 }

@@ -55,12 +55,12 @@ static bool is_program(const char *path, const char *name)
            && base[n + strspn(base + n, "0123456789.")] == '\0';
 }
 
-/* --- the file -------------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------- */
 
 /* "<?php", upper or lower case, with a blank or the end behind it. */
 static bool is_php(const char *s, size_t len)
 {
-    return len >= 5 && s[0] == '<' && s[1] == '?' && strncasecmp(s + 2, "php", 3) == 0
+    return len >= 5 && strncasecmp(s, "<?php", 5) == 0
            && (len == 5 || memchr(" \t\r\n", s[5], 4));
 }
 
@@ -68,11 +68,13 @@ static bool is_php(const char *s, size_t len)
 static bool is_foreign(const char *s, size_t len)
 {
     static const char *const magic[] = {
-        "MZ",               /* Windows */
-        "\xfe\xed\xfa",     /* Mach-O */
-        "\xcf\xfa\xed\xfe", "\xce\xfa\xed\xfe", "\xca\xfe\xba\xbe",
-        "PK\x03\x04",       /* zip */
-        "\x1f\x8b",         /* gzip */
+        "MZ",           /* Windows */
+        "\xfe\xed\xfa", /* Mach-O */
+        "\xcf\xfa\xed\xfe",
+        "\xce\xfa\xed\xfe",
+        "\xca\xfe\xba\xbe",
+        "PK\x03\x04", /* zip */
+        "\x1f\x8b",   /* gzip */
     };
 
     for (size_t i = 0; i < sizeof magic / sizeof *magic; i++) {
@@ -147,7 +149,7 @@ static int first_line(const char *s, size_t len, struct span *line, bool *cr,
     return 0;
 }
 
-/* --- interpreters ---------------------------------------------------------- */
+/* --- interpreters --------------------------------------------------------- */
 
 enum cgiw_probed cgiw_probe(void *ctx, const char *path)
 {
@@ -157,7 +159,8 @@ enum cgiw_probed cgiw_probe(void *ctx, const char *path)
     if (stat(path, &st) != 0) {
         return errno == EACCES ? CGIW_PROBE_DENIED : CGIW_PROBE_MISSING;
     }
-    return S_ISREG(st.st_mode) && faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0
+    return S_ISREG(st.st_mode)
+                   && faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0
                ? CGIW_PROBE_RUNS
                : CGIW_PROBE_DENIED;
 }
@@ -222,7 +225,8 @@ static const char *find_word(const struct cgiw_word *w, const char *from)
     return NULL;
 }
 
-/* php's program for the command line prints no header: its CGI twin does. */
+/* php's program for the command line prints no header: its CGI twin does. One
+ * of the customer's own that has no twin is left to him. */
 static bool find_php_cgi(const struct cgiw_shebang_rules *rules,
                          const char *path, char *out, size_t size)
 {
@@ -232,6 +236,10 @@ static bool find_php_cgi(const struct cgiw_shebang_rules *rules,
 
     if (n > 0 && (size_t)n < size && runs(rules, out)) {
         return true;
+    }
+    if (strncmp(path, "/usr/", 5) != 0 && strncmp(path, "/bin/", 5) != 0
+        && runs(rules, path)) {
+        return false;
     }
     (void)snprintf(out, size, "/usr/bin/php-cgi");
     return runs(rules, out);
@@ -258,7 +266,7 @@ static void replace(struct cgiw_shebang *s,
                                                     : CGIW_RUNS_BY_PATH;
 }
 
-/* --- #!/usr/bin/env -------------------------------------------------------- */
+/* --- #!/usr/bin/env ------------------------------------------------------- */
 
 /* The words of env -S, where they are nothing but words: then they are run
  * without env, and PHP gets its twin. 0 when env itself must see to them. */
@@ -361,7 +369,7 @@ static int look_for_env(const struct span *line, const struct span *arg,
     return 0;
 }
 
-/* --- the whole ------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------ */
 
 static int cut_line(const struct span *line,
                     const struct cgiw_shebang_rules *rules,
@@ -412,8 +420,7 @@ static bool takes_cr(const struct cgiw_shebang *s)
 static bool takes_bom(const struct cgiw_shebang *s)
 {
     return is_program(s->interpreter, "perl")
-           || is_program(s->interpreter, "python")
-           || is_program(s->interpreter, "ruby");
+           || is_program(s->interpreter, "python");
 }
 
 static void warn(struct cgiw_shebang *s, enum cgiw_code code,
@@ -514,7 +521,7 @@ size_t cgiw_shebang_argv(const struct cgiw_shebang *s, const char *path,
     return n;
 }
 
-/* --- afterwards ------------------------------------------------------------ */
+/* --- afterwards ----------------------------------------------------------- */
 
 static int interpreter_failed(const struct cgiw_shebang *s, int error,
                               const struct cgiw_shebang_rules *rules,

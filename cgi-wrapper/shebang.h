@@ -32,7 +32,8 @@ enum cgiw_probed cgiw_probe(void *ctx, const char *path);
 struct cgiw_shebang_rules {
     /* What to run instead: the site's own words, then the server's. Without a
      * word for it /usr/bin/php8.2 and the like become /usr/bin/php-cgi8.2 or
-     * /usr/bin/php-cgi, where that is there. */
+     * /usr/bin/php-cgi, where that is there; a php of the customer's own stays
+     * unless a php-cgi is beside it. */
     const struct cgiw_word *site_interpreters, *interpreters;
     const char *path; /* PATH, for #!/usr/bin/env X */
     bool strict;      /* CRLF and a byte order mark are errors */
@@ -58,8 +59,8 @@ struct cgiw_shebang {
  * shorter). 0 and *out; or the code, and *facts gets code, detail and what.
  * With a warning *facts is filled as well (detail CGIW_WARNING), and the script
  * is to be run. The interpreter is not asked for here, so that a good script
- * costs nothing: when execve(2) fails, cgiw_shebang_failed() says why. The probe
- * is used for #!/usr/bin/env X alone, and for php's. */
+ * costs nothing: when execve(2) fails, cgiw_shebang_failed() says why. The
+ * probe is used for #!/usr/bin/env X alone, and for php's. */
 int cgiw_shebang_parse(const char *head, size_t len,
                        const struct cgiw_shebang_rules *rules,
                        struct cgiw_shebang *out, struct cgiw_facts *facts);

@@ -93,8 +93,8 @@ static void drop(struct cgiw_daemon *d, const struct datagram *in,
     d->dropped++;
     if (now_ms >= d->next_drop_told_ms) {
         cgiw_complain("OMK0422",
-                      "a request was dropped: %s (%llu since the start); a "
-                      "worker of httpd is damaged or was broken into",
+                      "a request of httpd's was dropped: %s (%llu since the "
+                      "start)",
                       why, (unsigned long long)d->dropped);
         d->next_drop_told_ms = now_ms + 60000;
     }
@@ -175,7 +175,9 @@ static uint16_t retry_after_s(const struct cgiw_daemon *d,
 
 /* --- starting -------------------------------------------------------------- */
 
-/* The site's rule set is made once, when its first script runs. */
+/* The site's rule set is made once, when its first script runs. Its two
+ * directories are opened for that by their names, and nothing in them: a rule
+ * set gives nobody a right. */
 static int confinement(struct cgiw_daemon *d, uint32_t site_id, int *fd,
                        struct refusal *why)
 {
@@ -353,7 +355,7 @@ int cgiw_spawn_request(struct cgiw_daemon *d, int hung_up)
         return 1;
     }
     if (in.cut) {
-        fault = "more descriptors than a request has, or too many open here";
+        fault = "more than a request has, or no descriptors left here";
     }
     if (fault
         || cgiw_request_parse(in.bytes, in.len, in.fd_count, &request, &fault)

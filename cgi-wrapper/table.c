@@ -39,6 +39,8 @@ int cgiw_table_open(int fd, struct cgiw_table *table, struct omk_err *err)
     if (memory == MAP_FAILED) {
         return omk_fail(err, OMK_EIO, "run table", "mmap: %s", strerror(errno));
     }
+    /* Nobody can cut it short under us, if it is one that can be sealed. */
+    (void)fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK);
     table->slots = memory;
     return OMK_OK;
 }

@@ -19,14 +19,14 @@ struct walk {
     const struct cgiw_target_rules *rules;
     struct cgiw_facts *facts;
     int root_fd;
-    int fd;      /* the directory that was reached; root_fd at the root */
-    int asked;   /* the one that the path asked for names; -1: not there yet */
+    int fd;    /* the directory that was reached; root_fd at the root */
+    int asked; /* the one that the path asked for names; -1: not there yet */
     char real[PATH_MAX];    /* it, below the root, without a slash before it */
     char pending[PATH_MAX]; /* the names still to go */
     unsigned links, steps;
 };
 
-/* --- what is wrong --------------------------------------------------------- */
+/* --- what is wrong -------------------------------------------------------- */
 
 static int refuse(struct cgiw_facts *f, enum cgiw_code code,
                   enum cgiw_detail detail)
@@ -66,7 +66,7 @@ static void point_at(struct walk *w, const char *name, const struct stat *st)
     }
 }
 
-/* --- paths ----------------------------------------------------------------- */
+/* --- paths ---------------------------------------------------------------- */
 
 /* Length without the slashes at its end. */
 static size_t trimmed(const char *path, size_t len)
@@ -141,7 +141,7 @@ static int normalize(const char *path, size_t len, char out[PATH_MAX],
     return 0;
 }
 
-/* --- the walk -------------------------------------------------------------- */
+/* --- the walk ------------------------------------------------------------- */
 
 /* Goes on from directory fd, which is the walk's from here on. */
 static void enter(struct walk *w, int fd)
@@ -403,8 +403,9 @@ static int walk(struct walk *w, bool directory, struct cgiw_target *t)
         point_at(w, NULL, NULL);
         return refuse(w->facts, CGIW_E20, CGIW_DIRECTORY);
     }
-    if (rc == 0 && directory && fstat(w->fd, &t->st) != 0) {
-        return failed(w->facts, errno);
+    if (rc == 0 && directory) {
+        point_at(w, NULL, NULL);
+        return fstat(w->fd, &t->st) == 0 ? 0 : failed(w->facts, errno);
     }
     return rc;
 }
@@ -425,6 +426,9 @@ static int begin(struct walk *w, const char *path, size_t len,
     if (rc) {
         return rc;
     }
+    cgiw_target_shown(t->path, strlen(t->path), rules->root, rules->shown,
+                      t->shown, sizeof t->shown);
+    memcpy(f->script, t->shown, strlen(t->shown) + 1);
     below = beneath(t->path, strlen(t->path), rules->root);
     if (!below) {
         return refuse(f, CGIW_E20, CGIW_PLAIN);
@@ -456,8 +460,8 @@ static int reach(const char *path, size_t len, bool directory,
                  const struct cgiw_target_rules *rules, struct cgiw_target *t,
                  struct cgiw_facts *facts)
 {
-    struct walk w = {.rules = rules, .facts = facts, .root_fd = -1, .fd = -1,
-                     .asked = -1};
+    struct walk w = {
+        .rules = rules, .facts = facts, .root_fd = -1, .fd = -1, .asked = -1};
     int rc = begin(&w, path, len, t);
 
     t->fd = -1;
@@ -467,6 +471,10 @@ static int reach(const char *path, size_t len, bool directory,
     rc = walk(&w, directory, t);
     t->dir_fd = rc == 0 ? (directory ? w.fd : w.asked) : -1;
     finish(&w, t->dir_fd);
+    if (rc == 0) {
+        memcpy(t->real, facts->where, strlen(facts->where) + 1);
+        facts->where[0] = '\0';
+    }
     return rc;
 }
 

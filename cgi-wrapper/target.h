@@ -9,10 +9,10 @@
  * carry ACLs, which show as modes). Every directory below it belongs to root or
  * to the customer and is not writable by group or others (E03), and can be
  * entered (E13). No component is a symbolic link (E20), unless the site allows
- * those whose owner is the customer or root and which end beneath the root: then
- * what they name is walked as well, from the root on, by the same rules. The
- * script is a regular file (E20) of the customer's own (E02), not writable by
- * group or others and not set-id (E19), executable by its owner (E01).
+ * those whose owner is the customer or root and which end beneath the root:
+ * then what they name is walked as well, from the root on, by the same rules.
+ * The script is a regular file (E20) of the customer's own (E02), not writable
+ * by group or others and not set-id (E19), executable by its owner (E01).
  *
  * What cannot be pinned: an interpreter opens the script once more, by its
  * path ($0 and FindBin need one). Only the customer and root can change what is
@@ -36,7 +36,7 @@ struct cgiw_target_rules {
                           or "" for the top */
     const char *user;  /* whom the site runs as, for texts */
     uid_t uid;
-    bool symlinks;     /* same-owner links are allowed */
+    bool symlinks; /* same-owner links are allowed */
 };
 
 struct cgiw_target {
@@ -44,17 +44,19 @@ struct cgiw_target {
     int fd;     /* the script, O_RDONLY; O_PATH where it is not readable. A
                    program is run by it: execveat(2) with AT_EMPTY_PATH */
     bool readable;
-    struct stat st;      /* of the script (directory: of the directory) */
-    char path[PATH_MAX]; /* absolute, what $0 and SCRIPT_FILENAME are: as asked
-                            for, links not resolved, no "//" or "." */
+    struct stat st;       /* of the script (directory: of the directory) */
+    char path[PATH_MAX];  /* absolute, what $0 and SCRIPT_FILENAME are: as asked
+                             for, links not resolved, no "//" or "." */
+    char shown[PATH_MAX]; /* path, as the customer sees it */
+    char real[PATH_MAX];  /* the same with links resolved */
 };
 
 /* Walks to path (len bytes, absolute, not NUL-terminated) and checks all of it.
  * 0, and *target is filled, its two descriptors (close-on-exec) the caller's to
  * close. Else the code; then nothing is open, *target is undefined, and *facts
- * is filled for cgiw_explain(). facts->script, user and uid are set in any case:
- * the script as the customer sees it is what the deny list is asked with, too.
- * Never blocks on a fifo or a device.
+ * is filled for cgiw_explain(). facts->script, user and uid are set in any
+ * case. Never blocks on a fifo or a device. The deny list is to be asked for
+ * shown and for real: a link must not get around it.
  *
  * A script that cannot be read passes (readable is false): a program needs no
  * more. The caller answers E13 where it would need to be read:

@@ -14,7 +14,7 @@
 
 #define FIELDS 5
 
-/* --- reading --------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------- */
 
 static int hex(char c)
 {
@@ -171,7 +171,8 @@ static bool is_same(const struct omk_denied *list, const struct stat *st)
 
 static int io_error(struct omk_err *err, const char *path, const char *what)
 {
-    return omk_fail(err, errno == EACCES || errno == EPERM ? OMK_EDENIED : OMK_EIO,
+    return omk_fail(err,
+                    errno == EACCES || errno == EPERM ? OMK_EDENIED : OMK_EIO,
                     path, "%s: %s", what, strerror(errno));
 }
 
@@ -256,7 +257,7 @@ void omk_denied_free(struct omk_denied *list)
     *list = (struct omk_denied){0};
 }
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------- */
 
 static void print_escaped(FILE *out, const char *s)
 {
@@ -345,7 +346,8 @@ static int rewrite(const char *file, const char *login, const char *path,
     char *old = NULL, *new = NULL;
     size_t old_len = 0, new_len = 0, dropped;
     FILE *out;
-    int rc = omk_file_read(file, OMK_DENIED_FILE_MAX, &old, &old_len, err);
+    int full,
+        rc = omk_file_read(file, OMK_DENIED_FILE_MAX, &old, &old_len, err);
 
     if (rc != OMK_OK && rc != OMK_ENOENT) {
         return rc;
@@ -360,7 +362,8 @@ static int rewrite(const char *file, const char *login, const char *path,
         print_entry(out, entry);
     }
     free(old);
-    if (fclose(out) != 0) {
+    full = ferror(out);
+    if (fclose(out) != 0 || full) {
         rc = omk_fail(err, OMK_ENOMEM, file, "out of memory");
     }
     else if (!entry && !dropped) {

@@ -35,11 +35,11 @@ struct omk_denied_entry {
 struct omk_denied {
     struct omk_denied_entry *entries;
     size_t count;
-    char *text;           /* what entries point into */
-    bool read;            /* the five below are a file's */
+    char *text; /* what entries point into */
+    bool read;  /* the five below are a file's */
     uint64_t dev, ino, size;
     int64_t mtime_s, mtime_ns;
-    unsigned damaged;     /* lines that were passed over */
+    unsigned damaged;      /* lines that were passed over */
     unsigned damaged_line; /* number of the first of them, from 1 */
 };
 

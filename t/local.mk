@@ -50,4 +50,4 @@ screenshot: all
 promises:
 	@perl $(srcdir)/t/promises $(srcdir)
 .PHONY: screenshot promises
-EXTRA_DIST += t/screenshot t/promises
+EXTRA_DIST += t/screenshot t/promises t/uml

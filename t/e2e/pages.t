@@ -4,6 +4,7 @@
 # so a new module, program or number is looked at without a line here.
 use v5.30;
 use warnings;
+use Encode ();
 use File::Find ();
 use Test::More;
 use Omakase::Instance;
@@ -16,6 +17,7 @@ subtest 'log numbers' => \&log_numbers;
 subtest "modules' directives" => \&directives;
 subtest 'counter.conf' => \&counter_conf;
 subtest 'programs' => \&programs;
+subtest "CGI's codes" => \&cgi_codes;
 subtest 'mandoc' => \&lint;
 done_testing;
 
@@ -150,6 +152,31 @@ sub programs {
     cmp_ok($seen, '>=', 1, 'programs with commands') if -x $layout->layout('sbin') . '/omakase-counter';
     return;
 }
+
+# Every code of the CGI wrapper's, with its status, in the customer's pages.
+sub cgi_codes {
+    my %status = slurp("$src/cgi-wrapper/diagnose.c") =~ /\[CGIW_(E\d\d)\]\s*=\s*\{\s*(\d{3}),/g;
+    my @codes = slurp("$src/cgi-wrapper/diagnose.h") =~ /^    CGIW_(E\d\d),/mg;
+    cmp_ok(scalar @codes, '>=', 24, 'codes');
+    same([keys %status], \@codes, 'diagnose.c');
+    for my $language (qw(ja en)) {
+        my $page = slurp("$src/doc/customer-cgi.$language.md");
+        my @rows = $page =~ /^\| (E\d\d \|.*) \|$/mg;
+        same([map { substr $_, 0, 3 } @rows], \@codes, "customer-cgi.$language.md");
+        is(scalar @rows, scalar @codes, "$language: each once");
+        for my $row (@rows) {
+            my ($code, $answer, $what, $do) = split /\s*\|\s*/, $row;
+            is($answer, $status{$code}, "$language: $code, status");
+            ok(length($what) >= 10 && length $do >= 10, "$language: $code, what happened, what to do");
+        }
+        my @linked = map { lc s/[^\w -]//gr =~ s/ /-/gr } map { decode($_) } $page =~ /^## (.*)$/mg;
+        my @contents = map { decode($_) } $page =~ /^- \[.*?\]\(#(.*?)\)$/mg;
+        is_deeply(\@contents, \@linked, "$language: the contents lead to the headings");
+    }
+    return;
+}
+
+sub decode { return Encode::decode('UTF-8', $_[0]) }
 
 sub lint {
     my $mandoc = (grep {-x} map {"$_/mandoc"} split /:/, $ENV{PATH})[0] or plan skip_all => 'no mandoc';

@@ -52,6 +52,18 @@ t_fuzz_fuzz_strip_t_LDFLAGS = $(FUZZ_LDFLAGS)
 t_fuzz_fuzz_strip_t_LDADD = libcounter.la libomakase.la $(GIF_LIBS)
 endif
 
+FUZZ_TARGETS += t/fuzz/fuzz_cgiw_wire.t
+t_fuzz_fuzz_cgiw_wire_t_SOURCES = t/fuzz/fuzz_cgiw_wire.c $(FUZZ_MAIN)
+t_fuzz_fuzz_cgiw_wire_t_CPPFLAGS = $(CGIW_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/cgiw_wire"'
+t_fuzz_fuzz_cgiw_wire_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_cgiw_wire_t_LDADD = libcgiw.la libomakase.la
+
+FUZZ_TARGETS += t/fuzz/fuzz_cgiw_sites.t
+t_fuzz_fuzz_cgiw_sites_t_SOURCES = t/fuzz/fuzz_cgiw_sites.c $(FUZZ_MAIN)
+t_fuzz_fuzz_cgiw_sites_t_CPPFLAGS = $(CGIW_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/cgiw_sites"'
+t_fuzz_fuzz_cgiw_sites_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_cgiw_sites_t_LDADD = libcgiw.la libomakase.la
+
 if BUILD_PROVISION
 FUZZ_TARGETS += t/fuzz/fuzz_customer.t
 t_fuzz_fuzz_customer_t_SOURCES = t/fuzz/fuzz_customer.c $(FUZZ_MAIN)
@@ -68,3 +80,28 @@ t_fuzz_fuzz_mail_t_CFLAGS = $(AM_CFLAGS) $(PROVISION_CFLAGS)
 t_fuzz_fuzz_mail_t_LDFLAGS = $(FUZZ_LDFLAGS)
 t_fuzz_fuzz_mail_t_LDADD = libprovision.la libomakase.la $(PROVISION_LIBS)
 endif
+
+# The CGI wrapper's cores.
+FUZZ_TARGETS += t/fuzz/fuzz_environ.t
+t_fuzz_fuzz_environ_t_SOURCES = t/fuzz/fuzz_environ.c $(FUZZ_MAIN)
+t_fuzz_fuzz_environ_t_CPPFLAGS = $(CGIW_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/environ"'
+t_fuzz_fuzz_environ_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_environ_t_LDADD = libcgiw.la libomakase.la
+
+FUZZ_TARGETS += t/fuzz/fuzz_header.t
+t_fuzz_fuzz_header_t_SOURCES = t/fuzz/fuzz_header.c $(FUZZ_MAIN)
+t_fuzz_fuzz_header_t_CPPFLAGS = $(CGIW_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/header"'
+t_fuzz_fuzz_header_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_header_t_LDADD = libcgiw.la libomakase.la
+
+FUZZ_TARGETS += t/fuzz/fuzz_shebang.t
+t_fuzz_fuzz_shebang_t_SOURCES = t/fuzz/fuzz_shebang.c $(FUZZ_MAIN)
+t_fuzz_fuzz_shebang_t_CPPFLAGS = $(CGIW_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/shebang"'
+t_fuzz_fuzz_shebang_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_shebang_t_LDADD = libcgiw.la libomakase.la
+
+FUZZ_TARGETS += t/fuzz/fuzz_denied.t
+t_fuzz_fuzz_denied_t_SOURCES = t/fuzz/fuzz_denied.c $(FUZZ_MAIN)
+t_fuzz_fuzz_denied_t_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/denied"'
+t_fuzz_fuzz_denied_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_denied_t_LDADD = libomakase.la

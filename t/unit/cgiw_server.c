@@ -243,7 +243,7 @@ void run_body(struct run *r, const char *body)
     close_one(&r->in);
 }
 
-static void take_reply(struct run *r)
+void run_reply(struct run *r)
 {
     char datagram[CGIW_REPLY_MAX];
     const char *text;
@@ -290,7 +290,7 @@ void run_finish(struct run *r)
             continue;
         }
         if (fds[0].revents) {
-            take_reply(r);
+            run_reply(r);
         }
         if (fds[1].revents) {
             take_output(&r->out, r->output, &r->output_len, sizeof r->output);

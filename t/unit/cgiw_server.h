@@ -70,6 +70,9 @@ void run_body(struct run *r, const char *body);
  * a minute has passed, which fails the test. */
 void run_finish(struct run *r);
 
+/* Waits for one reply; without one the control descriptor is closed. */
+void run_reply(struct run *r);
+
 /* run_start, run_body and run_finish. */
 void run_whole(struct server *s, struct run *r, uint32_t site, const char *path,
                const char *body);

@@ -113,7 +113,26 @@ golden: all t/unit/golden.t t/unit/sheet.t
 .PHONY: golden
 EXTRA_DIST += t/golden
 
-# The CGI wrapper: its daemon, driven by a stand-in for httpd.
+# The CGI wrapper: what its daemon is told and writes.
+UNIT_TESTS += t/unit/cgiw_wire.t
+t_unit_cgiw_wire_t_SOURCES = t/unit/cgiw_wire.c
+t_unit_cgiw_wire_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_wire_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_wire_t_LDADD = libcgiw.la $(UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgiw_sites.t
+t_unit_cgiw_sites_t_SOURCES = t/unit/cgiw_sites.c
+t_unit_cgiw_sites_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_sites_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_sites_t_LDADD = libcgiw.la $(UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgiw_log.t
+t_unit_cgiw_log_t_SOURCES = t/unit/cgiw_log.c
+t_unit_cgiw_log_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_log_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_log_t_LDADD = libcgiw.la $(UNIT_LIBS)
+
+# And the daemon, driven by a stand-in for httpd.
 CGIW_SERVER = t/unit/cgiw_server.c t/unit/cgiw_server.h
 if BUILD_CGI_WRAPPER
 UNIT_TESTS += t/unit/cgiw_daemon.t
@@ -226,3 +245,46 @@ t_root_cgi_limits_t_SOURCES = t/root/cgi_limits.c
 t_root_cgi_limits_t_CPPFLAGS = $(CGIW_CPPFLAGS)
 t_root_cgi_limits_t_CFLAGS = $(UNIT_CFLAGS)
 t_root_cgi_limits_t_LDADD = libcgiw.la $(UNIT_LIBS)
+# The CGI wrapper's cores.
+CGIW_UNIT_LIBS = libcgiw.la $(UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgiw_diagnose.t
+t_unit_cgiw_diagnose_t_SOURCES = t/unit/cgiw_diagnose.c
+t_unit_cgiw_diagnose_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_diagnose_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_diagnose_t_LDADD = $(CGIW_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgiw_environ.t
+t_unit_cgiw_environ_t_SOURCES = t/unit/cgiw_environ.c
+t_unit_cgiw_environ_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_environ_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_environ_t_LDADD = $(CGIW_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgiw_header.t
+t_unit_cgiw_header_t_SOURCES = t/unit/cgiw_header.c
+t_unit_cgiw_header_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_header_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_header_t_LDADD = $(CGIW_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgiw_shebang.t
+t_unit_cgiw_shebang_t_SOURCES = t/unit/cgiw_shebang.c
+t_unit_cgiw_shebang_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_shebang_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_shebang_t_LDADD = $(CGIW_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgiw_target.t
+t_unit_cgiw_target_t_SOURCES = t/unit/cgiw_target.c
+t_unit_cgiw_target_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgiw_target_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgiw_target_t_LDADD = $(CGIW_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/denied.t
+t_unit_denied_t_SOURCES = t/unit/denied.c
+t_unit_denied_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_denied_t_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += t/unit/cgi_holds.t
+t_unit_cgi_holds_t_SOURCES = t/unit/cgi_holds.c
+t_unit_cgi_holds_t_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_unit_cgi_holds_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_cgi_holds_t_LDADD = libcgiw.la $(UNIT_LIBS)

@@ -63,3 +63,11 @@ E2E_TESTS += t/e2e/php.t
 E2E_TESTS += t/e2e/php_attack.t
 E2E_TESTS += t/e2e/php_alone.t
 endif
+
+# .ftpaccess: against the real server, and our module in it.
+if BUILD_FTPACCESS
+E2E_TESTS += t/e2e/ftpaccess_stock.t
+endif
+if BUILD_MOD_FTPACCESS
+E2E_TESTS += t/e2e/ftpaccess_module.t
+endif

@@ -154,10 +154,39 @@ static int help_command(const struct command *c)
     return EX_OK;
 }
 
+/* C0 and DEL, and C1 as UTF-8 has it. */
+static size_t control(const char *s)
+{
+    const unsigned char *u = (const unsigned char *)s;
+
+    if (u[0] == 0xc2 && u[1] >= 0x80 && u[1] < 0xa0) {
+        return 2;
+    }
+    return u[0] < ' ' || u[0] == 0x7f ? 1 : 0;
+}
+
+static void print_to(FILE *out, const char *s)
+{
+    while (*s) {
+        size_t skip = control(s);
+
+        (void)putc(skip ? '?' : *s, out);
+        s += skip ? skip : 1;
+    }
+}
+
+void cli_print(const char *s)
+{
+    print_to(stdout, s);
+}
+
 int cli_fail(int status, const char *where, const char *text)
 {
-    (void)fprintf(stderr, "ftpaccess: %s%s%s\n", where, *where ? ": " : "",
-                  text);
+    (void)fputs("ftpaccess: ", stderr);
+    print_to(stderr, where);
+    (void)fputs(*where ? ": " : "", stderr);
+    print_to(stderr, text);
+    (void)putc('\n', stderr);
     return status;
 }
 

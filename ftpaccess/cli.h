@@ -41,6 +41,8 @@ int cli_fail(int status, const char *where, const char *text);
 /* Reads a file or, for "-", stdin, up to FTPACCESS_MAX_BYTES. EX_OK, or what
  * cli_fail() returned. *text is the caller's to free. */
 int cli_read(const char *path, char **text, size_t *len);
+/* Prints names and texts of a customer's, which may hold control characters. */
+void cli_print(const char *s);
 /* Flushes stdout: EX_IOERR where that fails, or status. */
 int cli_done(int status);
 

@@ -26,14 +26,6 @@ struct check {
     bool failed;
 };
 
-/* Names from a tree go to a terminal: no control characters. */
-static void print_clean(const char *s)
-{
-    for (; *s; s++) {
-        putchar((unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s);
-    }
-}
-
 static json_t *json_text(const char *s)
 {
     json_t *text = json_string(s);
@@ -77,14 +69,14 @@ static void give(struct check *k, const char *path,
         add_json(k, path, f, what, today);
         return;
     }
-    print_clean(path);
+    cli_print(path);
     printf(":%u:%u: ", f->pos.line, f->pos.column);
-    print_clean(what);
+    cli_print(what);
     printf("\n    %s: ", words[lang][0]);
-    print_clean(today);
+    cli_print(today);
     if (f->mended) {
         printf("\n    %s: ", words[lang][1]);
-        print_clean(*f->mended ? f->mended + strspn(f->mended, " \t")
+        cli_print(*f->mended ? f->mended + strspn(f->mended, " \t")
                                : words[lang][2]);
     }
     putchar('\n');

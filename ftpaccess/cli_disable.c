@@ -53,9 +53,7 @@ static void tell(struct lift *k, const char *dir, const char *name)
                               "to", to));
         return;
     }
-    for (const char *s = dir; *s; s++) {
-        putchar((unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s);
-    }
+    cli_print(dir);
     printf(": %s -> %s\n", from, to);
 }
 

@@ -21,8 +21,12 @@ struct answer {
 static json_t *json_of(const struct answer *a)
 {
     const struct ftpaccess_verdict *v = &a->verdict;
-    json_t *o = json_pack("{ss ss}", "command", a->command, "path", a->path);
+    json_t *o = json_object();
+    json_t *path = json_string(a->path);
 
+    (void)json_object_set_new(o, "command", json_string(a->command));
+    (void)json_object_set_new(o, "path",
+                              path ? path : json_string("(not UTF-8)"));
     if (!a->there) {
         (void)json_object_set_new(o, "absent", json_true());
         return o;
@@ -50,14 +54,18 @@ static void print_answer(const struct cli *c, const struct answer *a)
 {
     char text[FTPACCESS_PATH_ROOM + 400];
 
-    if (!a->there) {
-        printf("%s %s: %s\n", a->command, a->path,
-               c->lang == FTPACCESS_JA ? "そのような名前はありません"
-                                       : "there is no such thing");
-        return;
+    printf("%s ", a->command);
+    cli_print(a->path);
+    printf(": ");
+    if (a->there) {
+        ftpaccess_verdict_text(&a->verdict, c->lang, text, sizeof text);
+        cli_print(text);
     }
-    ftpaccess_verdict_text(&a->verdict, c->lang, text, sizeof text);
-    printf("%s %s: %s\n", a->command, a->path, text);
+    else {
+        cli_print(c->lang == FTPACCESS_JA ? "そのような名前はありません"
+                                          : "there is no such thing");
+    }
+    putchar('\n');
 }
 
 /* JSON is one array; *all is made by the first. */

@@ -325,7 +325,7 @@ static const char *mend_host(struct work *k, const char *s, unsigned column)
              dots(s) > 0);
         return dots(s) > 0 ? mend_format(k->m, "%s.", s) : s;
     }
-    if (!ftpaccess_acl_read(s, &acl, NULL, NULL) || strpbrk(s, ":") == s
+    if (!ftpaccess_acl_read(s, &acl, NULL, NULL)
         || (acl.kind == FTPACCESS_ACL_NAME && strpbrk(s, ":;()=@'\"")
             != NULL)) {
         tell(k, FTPACCESS_BAD_ADDRESS, FTPACCESS_ERROR, column, s, false);

@@ -68,3 +68,12 @@ t_fuzz_fuzz_mail_t_CFLAGS = $(AM_CFLAGS) $(PROVISION_CFLAGS)
 t_fuzz_fuzz_mail_t_LDFLAGS = $(FUZZ_LDFLAGS)
 t_fuzz_fuzz_mail_t_LDADD = libprovision.la libomakase.la $(PROVISION_LIBS)
 endif
+
+if BUILD_FTPACCESS
+FUZZ_TARGETS += t/fuzz/fuzz_ftpaccess.t
+t_fuzz_fuzz_ftpaccess_t_SOURCES = t/fuzz/fuzz_ftpaccess.c $(FUZZ_MAIN)
+t_fuzz_fuzz_ftpaccess_t_CPPFLAGS = -I$(srcdir)/ftpaccess $(AM_CPPFLAGS) \
+	-DCORPUS='"$(FUZZ_CORPUS)/ftpaccess"'
+t_fuzz_fuzz_ftpaccess_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_ftpaccess_t_LDADD = libftpaccess.la libomakase.la
+endif

@@ -34,6 +34,7 @@ stage:
 	  echo "sbin=$$stage$(sbindir)"; \
 	  echo "man=$$stage$(mandir)"; \
 	  echo "modules=$$stage$(apachemoduledir)"; \
+	  echo "proftpd_modules=$$stage$(proftpdmoduledir)"; \
 	  echo 'httpd=$(HTTPD)'; \
 	  echo 'httpd_modules=$(APACHE_LIBEXECDIR)'; \
 	} >"$(STAGE)/layout"

@@ -99,4 +99,10 @@ E2E_TESTS += t/root/cgi_attack_limits.t
 if BUILD_PROVISION
 E2E_TESTS += t/root/cgi_attack_http.t
 endif
+# .ftpaccess: against the real server, and our module in it.
+if BUILD_FTPACCESS
+E2E_TESTS += t/e2e/ftpaccess_stock.t
+endif
+if BUILD_MOD_FTPACCESS
+E2E_TESTS += t/e2e/ftpaccess_module.t
 endif

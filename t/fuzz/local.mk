@@ -105,3 +105,11 @@ t_fuzz_fuzz_denied_t_SOURCES = t/fuzz/fuzz_denied.c $(FUZZ_MAIN)
 t_fuzz_fuzz_denied_t_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/denied"'
 t_fuzz_fuzz_denied_t_LDFLAGS = $(FUZZ_LDFLAGS)
 t_fuzz_fuzz_denied_t_LDADD = libomakase.la
+if BUILD_FTPACCESS
+FUZZ_TARGETS += t/fuzz/fuzz_ftpaccess.t
+t_fuzz_fuzz_ftpaccess_t_SOURCES = t/fuzz/fuzz_ftpaccess.c $(FUZZ_MAIN)
+t_fuzz_fuzz_ftpaccess_t_CPPFLAGS = -I$(srcdir)/ftpaccess $(AM_CPPFLAGS) \
+	-DCORPUS='"$(FUZZ_CORPUS)/ftpaccess"'
+t_fuzz_fuzz_ftpaccess_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_ftpaccess_t_LDADD = libftpaccess.la libomakase.la
+endif

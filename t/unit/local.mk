@@ -288,3 +288,20 @@ t_unit_cgi_holds_t_SOURCES = t/unit/cgi_holds.c
 t_unit_cgi_holds_t_CPPFLAGS = $(CGIW_CPPFLAGS)
 t_unit_cgi_holds_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_cgi_holds_t_LDADD = libcgiw.la $(UNIT_LIBS)
+# libftpaccess.
+if BUILD_FTPACCESS
+FTPACCESS_TEST_CPPFLAGS = -I$(srcdir)/ftpaccess $(AM_CPPFLAGS)
+
+UNIT_TESTS += t/unit/ftpaccess.t
+t_unit_ftpaccess_t_SOURCES = t/unit/ftpaccess.c \
+	t/unit/ftpaccess_tree.c t/unit/ftpaccess_tree.h
+t_unit_ftpaccess_t_CPPFLAGS = $(FTPACCESS_TEST_CPPFLAGS)
+t_unit_ftpaccess_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_ftpaccess_t_LDADD = libftpaccess.la $(UNIT_LIBS)
+
+UNIT_TESTS += t/unit/ftpaccess_lint.t
+t_unit_ftpaccess_lint_t_SOURCES = t/unit/ftpaccess_lint.c
+t_unit_ftpaccess_lint_t_CPPFLAGS = $(FTPACCESS_TEST_CPPFLAGS)
+t_unit_ftpaccess_lint_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_ftpaccess_lint_t_LDADD = libftpaccess.la $(UNIT_LIBS)
+endif

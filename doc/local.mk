@@ -9,6 +9,10 @@ endif
 if BUILD_PHP_POOL
 dist_man_MANS += doc/man/mod_php_pool.8
 endif
+dist_man_MANS += doc/man/omakase-weblog.8
+if BUILD_WEBLOG
+dist_man_MANS += doc/man/mod_weblog.8
+endif
 if BUILD_PROVISION
 dist_man_MANS += doc/man/omakase.8 doc/man/omakase.conf.5 \
 	doc/man/omakase-customer.5 doc/man/omakase-mail.5

@@ -38,6 +38,7 @@ struct omk_cmd {
     bool json, dry_run, yes, exit_code;
     const char *domain, *docroot; /* --domain, --docroot */
     const char *lang, *format, *mailbox; /* of sheet */
+    bool follow, summary, errors;        /* of log */
     int argc;                     /* what is left behind the command's words */
     char **argv;
 };
@@ -55,6 +56,7 @@ extern const struct omk_command omk_commands_account[];
 extern const struct omk_command omk_commands_apply[];
 extern const struct omk_command omk_commands_customer[];
 extern const struct omk_command omk_commands_edit[];
+extern const struct omk_command omk_commands_log[];
 extern const struct omk_command omk_commands_mail[];
 extern const struct omk_command omk_commands_node[];
 extern const struct omk_command omk_commands_sheet[];

@@ -57,7 +57,8 @@ libprovision_la_SOURCES = \
 	provision/tool.c provision/tool.h \
 	provision/tree.c provision/tree.h \
 	provision/usage.c provision/usage.h \
-	provision/walk.c provision/walk.h
+	provision/walk.c provision/walk.h \
+	provision/weblog.c provision/weblog.h
 
 if BUILD_PROVISION
 sbin_PROGRAMS += provision/omakase
@@ -68,13 +69,15 @@ provision_omakase_SOURCES = \
 	provision/cmd_apply.c \
 	provision/cmd_customer.c \
 	provision/cmd_edit.c \
+	provision/cmd_log.c \
 	provision/cmd_mail.c \
 	provision/cmd_node.c \
 	provision/cmd_sheet.c \
 	provision/main.c
-provision_omakase_CPPFLAGS = $(PROVISION_CPPFLAGS)
+provision_omakase_CPPFLAGS = $(PROVISION_CPPFLAGS) -I$(srcdir)/weblog
 provision_omakase_CFLAGS = $(AM_CFLAGS) $(PROVISION_CFLAGS)
-provision_omakase_LDADD = libprovision.la libomakase.la $(PROVISION_LIBS)
+provision_omakase_LDADD = libprovision.la libweblog.la libomakase.la \
+	$(PROVISION_LIBS) $(ZLIB_LIBS)
 
 EXTRA_DIST += provision/mariadb-init provision/phpmyadmin-init
 if BUILD_PROVISION

@@ -15,7 +15,7 @@
 static const struct omk_command *const tables[] = {
     omk_commands_customer, omk_commands_edit,  omk_commands_mail,
     omk_commands_sheet,    omk_commands_account,
-    omk_commands_apply,    omk_commands_node,
+    omk_commands_log,      omk_commands_apply, omk_commands_node,
 };
 #define TABLES (sizeof tables / sizeof *tables)
 
@@ -97,7 +97,10 @@ enum {
     DOCROOT,
     LANGUAGE,
     FORMAT,
-    MAILBOX
+    MAILBOX,
+    FOLLOW,
+    SUMMARY,
+    ERRORS
 };
 
 /* Options may stand anywhere. Returns an exit code, or -1 to go on. */
@@ -116,6 +119,9 @@ static int options(struct omk_cmd *c, int argc, char **argv, bool *want_help)
         {"lang", required_argument, NULL, LANGUAGE},
         {"format", required_argument, NULL, FORMAT},
         {"mailbox", required_argument, NULL, MAILBOX},
+        {"follow", no_argument, NULL, FOLLOW},
+        {"summary", no_argument, NULL, SUMMARY},
+        {"errors", no_argument, NULL, ERRORS},
         {NULL, 0, NULL, 0},
     };
     int o;
@@ -151,6 +157,15 @@ static int options(struct omk_cmd *c, int argc, char **argv, bool *want_help)
             break;
         case MAILBOX:
             c->mailbox = optarg;
+            break;
+        case FOLLOW:
+            c->follow = true;
+            break;
+        case SUMMARY:
+            c->summary = true;
+            break;
+        case ERRORS:
+            c->errors = true;
             break;
         case 'h':
         case HELP:

@@ -3,6 +3,7 @@
 #include "conf.h"
 #include "err.h"
 #include "names.h"
+#include "weblog.h"
 
 #include <apr_strings.h>
 #include <errno.h>
@@ -112,6 +113,18 @@ static int check_size(cfg_t *cfg, cfg_opt_t *opt)
 
     return omk_size_parse(s, strlen(s), &size, &err) ? omk_conf_bad(cfg, &err)
                                                      : 0;
+}
+
+/* A log is never longer than 200 million bytes. */
+static int check_log_size(cfg_t *cfg, cfg_opt_t *opt)
+{
+    const char *s = omk_conf_last_string(opt);
+    uint64_t size = 0;
+
+    return omk_size_parse(s, strlen(s), &size, NULL) || size < 4 << 10
+                   || size > 190 << 20
+               ? bad(cfg, opt, s, "4K to 190M")
+               : 0;
 }
 
 static int check_timezone(cfg_t *cfg, cfg_opt_t *opt)
@@ -230,6 +243,7 @@ static void fill(apr_pool_t *p, const char *root, cfg_t *cfg,
     cfg_t *mysql = cfg_getsec(cfg, "mysql");
     cfg_t *defaults = cfg_getsec(cfg, "defaults");
     cfg_t *php = cfg_getsec(cfg, "php");
+    cfg_t *weblog = cfg_getsec(cfg, "weblog");
 
     fill_dirs(p, root, n);
     fill_paths(p, cfg_getsec(cfg, "paths"), n);
@@ -257,6 +271,9 @@ static void fill(apr_pool_t *p, const char *root, cfg_t *cfg,
     n->php_time_s = (unsigned)cfg_getint(php, "time");
     n->php_memory = get_size(php, "memory");
     n->timezone = get(p, php, "timezone");
+    n->weblog_user = get(p, weblog, "user");
+    n->weblog_size = get_size(weblog, "size");
+    n->weblog_ids = apr_pcalloc(p, sizeof *n->weblog_ids);
     n->keep = (unsigned)cfg_getint(cfg, "keep");
 }
 
@@ -295,6 +312,11 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
         CFG_STR("timezone", "Asia/Tokyo", CFGF_NONE),
         CFG_END(),
     };
+    cfg_opt_t weblog[] = {
+        CFG_STR("user", "omakase-log", CFGF_NONE),
+        CFG_STR("size", "50M", CFGF_NONE),
+        CFG_END(),
+    };
     cfg_opt_t paths[] = {
         CFG_STR("confd", OMAKASE_CONFDDIR, CFGF_NONE),
         CFG_STR("share", OMAKASE_DATADIR, CFGF_NONE),
@@ -317,6 +339,7 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
         CFG_SEC("mysql", mysql, CFGF_NONE),
         CFG_SEC("defaults", defaults, CFGF_NONE),
         CFG_SEC("php", php, CFGF_NONE),
+        CFG_SEC("weblog", weblog, CFGF_NONE),
         CFG_SEC("paths", paths, CFGF_NONE),
         CFG_END(),
     };
@@ -342,6 +365,8 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
         {"php|time", check_number},
         {"php|memory", check_size},
         {"php|timezone", check_timezone},
+        {"weblog|user", check_user},
+        {"weblog|size", check_log_size},
     };
     cfg_t *cfg = omk_conf_new(p, opts);
     struct omk_node n = {0};
@@ -374,6 +399,29 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
 
 /* --- who runs it --------------------------------------------------------- */
 
+/* It may be missing: apply makes it. */
+static int look_logger_up(struct omk_node *n, struct omk_err *err)
+{
+    const struct passwd *pw;
+
+    if (n->single_user || !omk_weblog_is_here(n)) {
+        return OMK_OK;
+    }
+    pw = getpwnam(n->weblog_user);
+    if (!pw) {
+        return OMK_OK;
+    }
+    if (pw->pw_uid == 0 || pw->pw_gid == 0 || pw->pw_uid == n->httpd_uid) {
+        return omk_fail(err, OMK_EDENIED, n->file,
+                        "weblog: user '%s' is root or httpd's; expected one "
+                        "of the logger's own",
+                        n->weblog_user);
+    }
+    n->weblog_ids->uid = pw->pw_uid;
+    n->weblog_ids->gid = pw->pw_gid;
+    return OMK_OK;
+}
+
 static int look_users_up(apr_pool_t *p, struct omk_node *n, struct omk_err *err)
 {
     const struct passwd *pw;
@@ -396,7 +444,7 @@ static int look_users_up(apr_pool_t *p, struct omk_node *n, struct omk_err *err)
     }
     n->httpd_gid = gr->gr_gid;
     n->httpd_group = apr_pstrdup(p, gr->gr_name);
-    return OMK_OK;
+    return look_logger_up(n, err);
 }
 
 static int check_root(apr_pool_t *p, const char *root, const char **out,

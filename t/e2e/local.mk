@@ -63,3 +63,10 @@ E2E_TESTS += t/e2e/php.t
 E2E_TESTS += t/e2e/php_attack.t
 E2E_TESTS += t/e2e/php_alone.t
 endif
+
+# The access log.
+if BUILD_WEBLOG
+E2E_TESTS += t/e2e/weblog.t
+E2E_TESTS += t/e2e/weblog_lost.t
+E2E_TESTS += t/root/weblog.t
+endif

@@ -35,6 +35,8 @@ sub new {
     chmod 0755, $self->{root};
     $self->{port} = _free_port();
     $self->{mysql_port} = _free_port();
+    # A logger's user of its own, which goes with the node, too.
+    $self->{logger} = $self->login;
     make_path("$self->{root}/etc/omakase/customers.d");
     # A conf.d of its own, to be changed.
     system('cp', '-r', $self->{layout}{confd}, "$self->{root}/confd") == 0 or croak 'cp';
@@ -62,6 +64,7 @@ sub conf {
 host = "localhost"
 httpd { listen = {"127.0.0.1:$self->{port}"} }
 mysql { listen = "127.0.0.1:$self->{mysql_port}" }
+weblog { user = "$self->{logger}" }
 paths {
     phpmyadmin = ""
     confd = "$self->{root}/confd"

@@ -77,7 +77,7 @@ sub _values {
     return (LOGIN => $site->{login}, USER => $site->{uid}, GROUP => $group,
         SOCKET => $self->socket_of($site->{login}), HTTPD_USER => $web,
         HTTPD_GROUP => $web_group, TREE => $site->{tree},
-        ERRORLOG => "$site->{tree}/log/error.log", CHILDREN => 5, MEMORY => '128M',
+        SLOWLOG => "$site->{tree}/log/php-slow.log", CHILDREN => 5, MEMORY => '128M',
         SECONDS => 90, SLOW => 20, TIMEZONE => 'Asia/Tokyo',
         MYSQL_SOCKET => $self->root . '/run/mariadb/mariadb.sock', %{$site->{php} || {}});
 }

@@ -12,7 +12,8 @@ httpdconf_DATA = \
 	conf.d/httpd/phpmyadmin.conf \
 	conf.d/httpd/scripts.conf \
 	conf.d/httpd/site.conf \
-	conf.d/httpd/ssi.conf
+	conf.d/httpd/ssi.conf \
+	conf.d/httpd/weblog.conf
 
 EXTRA_DIST += $(phpconf_DATA)
 phpconfdir = $(sysconfdir)/omakase/conf.d/php

@@ -7,6 +7,7 @@ include modules/index_order/local.mk
 include modules/counter/local.mk
 include modules/php_pool/local.mk
 include modules/cgi_wrapper/local.mk
+include modules/weblog/local.mk
 
 # httpd wants the .so alone; libtool would find it by the .la when it uninstalls.
 install-data-hook: remove-libtool-files

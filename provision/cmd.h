@@ -40,6 +40,7 @@ struct omk_cmd {
     const char *lang, *format, *mailbox; /* of sheet */
     const char *login, *why;             /* of cgi */
     bool all, php, watch;                /* of cgi */
+    bool follow, summary, errors;        /* of log */
     int argc;                     /* what is left behind the command's words */
     char **argv;
 };
@@ -58,6 +59,7 @@ extern const struct omk_command omk_commands_apply[];
 extern const struct omk_command omk_commands_cgi[];
 extern const struct omk_command omk_commands_customer[];
 extern const struct omk_command omk_commands_edit[];
+extern const struct omk_command omk_commands_log[];
 extern const struct omk_command omk_commands_mail[];
 extern const struct omk_command omk_commands_node[];
 extern const struct omk_command omk_commands_sheet[];

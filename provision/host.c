@@ -9,6 +9,7 @@
 #include "quota.h"
 #include "secret.h"
 #include "tree.h"
+#include "weblog.h"
 
 #include <apr_strings.h>
 #include <string.h>
@@ -178,6 +179,10 @@ void omk_host_plan(struct omk_host *h, struct omk_plan *plan)
         omk_plan_add(plan, OMK_CHANGE_REPAIR, "FTP",
                      "its logins are not those of the customers", "");
     }
+    if (omk_weblog_is_here(h->n) && !omk_weblog_is_made(h->n)) {
+        omk_plan_add(plan, OMK_CHANGE_REPAIR, "weblog", "its user is missing",
+                     "");
+    }
 }
 
 bool omk_host_lacks_users(const struct omk_host *h, const struct omk_plan *plan)
@@ -202,7 +207,13 @@ bool omk_host_lacks_users(const struct omk_host *h, const struct omk_plan *plan)
 
 int omk_host_make_node(struct omk_host *h, struct omk_err *err)
 {
-    return omk_phpmyadmin_is_here(h->n) && !omk_phpmyadmin_is_made(h->p, h->n)
+    int rc = omk_weblog_is_here(h->n) && !omk_weblog_is_made(h->n)
+                 ? omk_weblog_make(h->n, err)
+                 : OMK_OK;
+
+    return rc ? rc
+           : omk_phpmyadmin_is_here(h->n)
+                   && !omk_phpmyadmin_is_made(h->p, h->n)
                ? omk_phpmyadmin_make(h->p, h->n, err)
                : OMK_OK;
 }

@@ -38,7 +38,8 @@ void omk_host_plan(struct omk_host *h, struct omk_plan *plan);
 bool omk_host_lacks_users(const struct omk_host *h,
                           const struct omk_plan *plan);
 
-/* Makes what all customers have in common: phpMyAdmin's user and directory. */
+/* Makes what all customers have in common: the logger's user,
+ * phpMyAdmin's user and directory. */
 int omk_host_make_node(struct omk_host *h, struct omk_err *err);
 
 /* Makes it so, for one customer. */

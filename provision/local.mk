@@ -12,7 +12,8 @@ PROVISION_CPPFLAGS = -I$(srcdir)/provision $(AM_CPPFLAGS) \
 	-DOMAKASE_PHP_FPM='"$(PHP_FPM)"' \
 	-DOMAKASE_MARIADBD='"$(MARIADBD)"' \
 	-DOMAKASE_PROFTPD='"$(PROFTPD)"' \
-	-DOMAKASE_PROFTPD_MODULES='"$(PROFTPD_MODULES)"'
+	-DOMAKASE_PROFTPD_MODULES='"$(PROFTPD_MODULES)"' \
+	-DOMAKASE_PROFTPD_FTPACCESS='"$(PROFTPD_FTPACCESS)"'
 libprovision_la_CPPFLAGS = $(PROVISION_CPPFLAGS)
 libprovision_la_CFLAGS = $(CORE_CFLAGS) $(PROVISION_CFLAGS)
 libprovision_la_LIBADD = $(ACL_LIBS)
@@ -65,7 +66,8 @@ libprovision_la_SOURCES = \
 	provision/tool.c provision/tool.h \
 	provision/tree.c provision/tree.h \
 	provision/usage.c provision/usage.h \
-	provision/walk.c provision/walk.h
+	provision/walk.c provision/walk.h \
+	provision/weblog.c provision/weblog.h
 
 if BUILD_PROVISION
 sbin_PROGRAMS += provision/omakase
@@ -77,13 +79,15 @@ provision_omakase_SOURCES = \
 	provision/cmd_cgi.c \
 	provision/cmd_customer.c \
 	provision/cmd_edit.c \
+	provision/cmd_log.c \
 	provision/cmd_mail.c \
 	provision/cmd_node.c \
 	provision/cmd_sheet.c \
 	provision/main.c
-provision_omakase_CPPFLAGS = $(PROVISION_CPPFLAGS)
+provision_omakase_CPPFLAGS = $(PROVISION_CPPFLAGS) -I$(srcdir)/weblog
 provision_omakase_CFLAGS = $(AM_CFLAGS) $(PROVISION_CFLAGS)
-provision_omakase_LDADD = libprovision.la libomakase.la $(PROVISION_LIBS)
+provision_omakase_LDADD = libprovision.la libweblog.la libomakase.la \
+	$(PROVISION_LIBS) $(ZLIB_LIBS)
 
 EXTRA_DIST += provision/mariadb-init provision/phpmyadmin-init
 if BUILD_PROVISION

@@ -15,7 +15,8 @@
 static const struct omk_command *const tables[] = {
     omk_commands_customer, omk_commands_edit,  omk_commands_mail,
     omk_commands_sheet,    omk_commands_account,
-    omk_commands_apply,    omk_commands_node,  omk_commands_cgi,
+    omk_commands_log,      omk_commands_apply, omk_commands_node,
+    omk_commands_cgi,
 };
 #define TABLES (sizeof tables / sizeof *tables)
 
@@ -102,7 +103,10 @@ enum {
     WHY,
     ALL,
     PHP,
-    WATCH
+    WATCH,
+    FOLLOW,
+    SUMMARY,
+    ERRORS
 };
 
 /* Options may stand anywhere. Returns an exit code, or -1 to go on. */
@@ -126,6 +130,9 @@ static int options(struct omk_cmd *c, int argc, char **argv, bool *want_help)
         {"all", no_argument, NULL, ALL},
         {"php", no_argument, NULL, PHP},
         {"watch", no_argument, NULL, WATCH},
+        {"follow", no_argument, NULL, FOLLOW},
+        {"summary", no_argument, NULL, SUMMARY},
+        {"errors", no_argument, NULL, ERRORS},
         {NULL, 0, NULL, 0},
     };
     int o;
@@ -176,6 +183,15 @@ static int options(struct omk_cmd *c, int argc, char **argv, bool *want_help)
             break;
         case WATCH:
             c->watch = true;
+            break;
+        case FOLLOW:
+            c->follow = true;
+            break;
+        case SUMMARY:
+            c->summary = true;
+            break;
+        case ERRORS:
+            c->errors = true;
             break;
         case 'h':
         case HELP:

@@ -3,6 +3,7 @@
 #include "conf.h"
 #include "err.h"
 #include "names.h"
+#include "weblog.h"
 
 #include <apr_strings.h>
 #include <errno.h>
@@ -149,6 +150,18 @@ static int check_size(cfg_t *cfg, cfg_opt_t *opt)
                                                      : 0;
 }
 
+/* A log is never longer than 200 million bytes. */
+static int check_log_size(cfg_t *cfg, cfg_opt_t *opt)
+{
+    const char *s = omk_conf_last_string(opt);
+    uint64_t size = 0;
+
+    return omk_size_parse(s, strlen(s), &size, NULL) || size < 4 << 10
+                   || size > 190 << 20
+               ? bad(cfg, opt, s, "4K to 190M")
+               : 0;
+}
+
 static int check_timezone(cfg_t *cfg, cfg_opt_t *opt)
 {
     const char *s = omk_conf_last_string(opt);
@@ -284,6 +297,7 @@ static void fill(apr_pool_t *p, const char *root, cfg_t *cfg,
     cfg_t *mysql = cfg_getsec(cfg, "mysql");
     cfg_t *defaults = cfg_getsec(cfg, "defaults");
     cfg_t *php = cfg_getsec(cfg, "php");
+    cfg_t *weblog = cfg_getsec(cfg, "weblog");
 
     fill_dirs(p, root, n);
     fill_paths(p, cfg_getsec(cfg, "paths"), n);
@@ -312,6 +326,9 @@ static void fill(apr_pool_t *p, const char *root, cfg_t *cfg,
     n->php_memory = get_size(php, "memory");
     n->timezone = get(p, php, "timezone");
     omk_cgi_fill(p, cfg_getsec(cfg, "cgi"), &n->cgi);
+    n->weblog_user = get(p, weblog, "user");
+    n->weblog_size = get_size(weblog, "size");
+    n->weblog_ids = apr_pcalloc(p, sizeof *n->weblog_ids);
     n->keep = (unsigned)cfg_getint(cfg, "keep");
     fill_ftp(p, cfg_getsec(cfg, "ftp"), n);
     n->tls_certificate = get(p, cfg_getsec(cfg, "tls"), "certificate");
@@ -367,6 +384,11 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
         CFG_STR("key", "", CFGF_NONE),
         CFG_END(),
     };
+    cfg_opt_t weblog[] = {
+        CFG_STR("user", "omakase-log", CFGF_NONE),
+        CFG_STR("size", "50M", CFGF_NONE),
+        CFG_END(),
+    };
     cfg_opt_t paths[] = {
         CFG_STR("confd", OMAKASE_CONFDDIR, CFGF_NONE),
         CFG_STR("share", OMAKASE_DATADIR, CFGF_NONE),
@@ -380,7 +402,7 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
         CFG_STR("phpmyadmin", "/usr/share/phpmyadmin", CFGF_NONE),
         CFG_STR("proftpd", OMAKASE_PROFTPD, CFGF_NONE),
         CFG_STR("proftpd_modules", OMAKASE_PROFTPD_MODULES, CFGF_NONE),
-        CFG_STR("proftpd_ftpaccess", "", CFGF_NONE),
+        CFG_STR("proftpd_ftpaccess", OMAKASE_PROFTPD_FTPACCESS, CFGF_NONE),
         CFG_END(),
     };
     cfg_opt_t opts[] = {
@@ -395,6 +417,7 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
         CFG_SEC("ftp", ftp, CFGF_NONE),
         CFG_SEC("tls", tls, CFGF_NONE),
         CFG_SEC("cgi", omk_cgi_options(p, &omk_cgi_defaults), CFGF_NONE),
+        CFG_SEC("weblog", weblog, CFGF_NONE),
         CFG_SEC("paths", paths, CFGF_NONE),
         CFG_END(),
     };
@@ -427,6 +450,8 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
         {"ftp|clients_per_address", check_number},
         {"tls|certificate", check_path},
         {"tls|key", check_path},
+        {"weblog|user", check_user},
+        {"weblog|size", check_log_size},
     };
     cfg_t *cfg = omk_conf_new(p, opts);
     struct omk_node n = {0};
@@ -465,6 +490,29 @@ int omk_node_parse(apr_pool_t *p, const char *root, const char *name,
 
 /* --- who runs it --------------------------------------------------------- */
 
+/* It may be missing: apply makes it. */
+static int look_logger_up(struct omk_node *n, struct omk_err *err)
+{
+    const struct passwd *pw;
+
+    if (n->single_user || !omk_weblog_is_here(n)) {
+        return OMK_OK;
+    }
+    pw = getpwnam(n->weblog_user);
+    if (!pw) {
+        return OMK_OK;
+    }
+    if (pw->pw_uid == 0 || pw->pw_gid == 0 || pw->pw_uid == n->httpd_uid) {
+        return omk_fail(err, OMK_EDENIED, n->file,
+                        "weblog: user '%s' is root or httpd's; expected one "
+                        "of the logger's own",
+                        n->weblog_user);
+    }
+    n->weblog_ids->uid = pw->pw_uid;
+    n->weblog_ids->gid = pw->pw_gid;
+    return OMK_OK;
+}
+
 static int look_users_up(apr_pool_t *p, struct omk_node *n, struct omk_err *err)
 {
     const struct passwd *pw;
@@ -487,7 +535,7 @@ static int look_users_up(apr_pool_t *p, struct omk_node *n, struct omk_err *err)
     }
     n->httpd_gid = gr->gr_gid;
     n->httpd_group = apr_pstrdup(p, gr->gr_name);
-    return OMK_OK;
+    return look_logger_up(n, err);
 }
 
 static int check_root(apr_pool_t *p, const char *root, const char **out,

@@ -53,6 +53,15 @@ struct omk_node {
     uid_t httpd_uid;
     gid_t httpd_gid;
 
+    const char *weblog_user; /* who writes the customers' logs */
+    uint64_t weblog_size;    /* bytes at which one is closed */
+    /* The user's, or 0 and 0: the logger is not installed, or its user is not
+     * made yet (who makes it writes them here). Never in single-user mode. */
+    struct omk_weblog_ids {
+        uid_t uid;
+        gid_t gid;
+    } *weblog_ids;
+
     uid_t uid_min, uid_max; /* of customers */
     bool single_user;       /* not root: all is the caller's */
 

@@ -6,6 +6,7 @@
 #include "err.h"
 #include "node.h"
 #include "phpmyadmin.h"
+#include "weblog.h"
 
 #include <apr_strings.h>
 #include <apr_tables.h>
@@ -241,6 +242,9 @@ static int entry_text(apr_pool_t *p, const struct omk_model *m, const char *dir,
         define(p, "OMAKASE_MPM", n->mpm),
         omk_phpmyadmin_is_here(n)
             ? define(p, "OMAKASE_PHPMYADMIN", n->phpmyadmin)
+            : "",
+        omk_weblog_is_here(n)
+            ? define(p, "OMAKASE_WEBLOG", omk_weblog_arguments(p, n))
             : "",
         user, listen_lines(p, n),
         "Include \"${OMAKASE_CONFD}/httpd/httpd.conf\"\n", NULL);

@@ -33,14 +33,15 @@ static const struct place {
     mode_t special;    /* of the mode, beside what the ACL says */
     int customer;      /* rwx of the customer's ACL entry */
     int httpd;         /* rwx of httpd's */
+    int logger;        /* rwx of the logger's */
     mode_t plain;      /* permissions where there is no ACL */
 } places[PLACES] = {
-    [TOP] = {"/", NULL, -1, false, S_ISVTX, 07, 01, 0700},
-    [WEB] = {"/web", "web", TOP, false, S_ISVTX, 07, 05, 0755},
-    [LOG] = {"/log", "log", TOP, false, 0, 05, 0, 0755},
-    [HOME] = {"/home", "home", TOP, false, 0, 05, 0, 0755},
-    [LOGIN] = {"/home/", NULL, HOME, true, 0, 0, 0, 0700},
-    [TMP] = {"/tmp", "tmp", TOP, true, 0, 0, 0, 0700},
+    [TOP] = {"/", NULL, -1, false, S_ISVTX, 07, 01, 01, 0700},
+    [WEB] = {"/web", "web", TOP, false, S_ISVTX, 07, 05, 0, 0755},
+    [LOG] = {"/log", "log", TOP, false, S_ISVTX, 05, 0, 07, 0755},
+    [HOME] = {"/home", "home", TOP, false, 0, 05, 0, 0, 0755},
+    [LOGIN] = {"/home/", NULL, HOME, true, 0, 0, 0, 0, 0700},
+    [TMP] = {"/tmp", "tmp", TOP, true, 0, 0, 0, 0, 0700},
 };
 
 struct tree {
@@ -120,9 +121,25 @@ static bool has_acl(const struct tree *t, int i)
     return !places[i].customers && !t->node->single_user;
 }
 
+/* 0 where there is no logger. */
+static uid_t logger_of(const struct tree *t)
+{
+    return t->node->weblog_ids && !t->node->single_user
+               ? t->node->weblog_ids->uid
+               : 0;
+}
+
+static bool has_logger(const struct tree *t, int i)
+{
+    return logger_of(t) && places[i].logger;
+}
+
+/* log/ is sticky where the logger writes in it: what root has there, php-fpm's
+ * master writes to as root, and the logger must not be able to swap it. */
 static mode_t special_of(const struct tree *t, int i)
 {
-    return has_acl(t, i) ? places[i].special : 0;
+    return has_acl(t, i) && (i != LOG || has_logger(t, i)) ? places[i].special
+                                                           : 0;
 }
 
 static void entry(char *out, size_t size, uid_t uid, int perm)
@@ -136,7 +153,8 @@ static void entry(char *out, size_t size, uid_t uid, int perm)
 static acl_t wanted_acl(const struct tree *t, int i)
 {
     const struct place *p = &places[i];
-    char customer[32], httpd[32] = "", text[160];
+    char customer[32], httpd[32] = "", logger[32] = "", text[192];
+    int mask = p->customer | p->httpd;
 
     if (!has_acl(t, i)) {
         return acl_from_mode(p->plain);
@@ -145,9 +163,13 @@ static acl_t wanted_acl(const struct tree *t, int i)
     if (p->httpd) {
         entry(httpd, sizeof httpd, t->node->httpd_uid, p->httpd);
     }
+    if (has_logger(t, i)) {
+        entry(logger, sizeof logger, logger_of(t), p->logger);
+        mask |= p->logger;
+    }
     (void)snprintf(text, sizeof text,
-                   "user::rwx,%s%sgroup::---,mask::%s,other::---", customer,
-                   httpd, p->customer & 02 ? "rwx" : "r-x");
+                   "user::rwx,%s%s%sgroup::---,mask::%s,other::---", customer,
+                   httpd, logger, mask & 02 ? "rwx" : "r-x");
     return acl_from_text(text);
 }
 
@@ -245,9 +267,9 @@ static void done(struct tree *t)
 
 /* --- log/ ----------------------------------------------------------------- */
 
-/* httpd's parent opens what is in log/ as root and follows links, so there
- * must be nothing that another than the owner of log/ made. True, with words
- * in what, when there is. */
+/* php-fpm's master, and httpd's where there is no logger, open what is in log/
+ * as root and follow links, so there must be nothing that another than the
+ * owner of log/ or the logger made. True, with words in what, when there is. */
 static bool planted(const struct tree *t, char *what, size_t size)
 {
     int fd = openat(t->fd[LOG], ".", OPEN_DIR);
@@ -270,9 +292,10 @@ static bool planted(const struct tree *t, char *what, size_t size)
             || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
             continue;
         }
-        bad = S_ISLNK(st.st_mode) || st.st_uid != owner_of(t, LOG);
+        bad = S_ISLNK(st.st_mode)
+              || (st.st_uid != owner_of(t, LOG) && st.st_uid != logger_of(t));
         (void)snprintf(what, size,
-                       "%s is %s of uid %u; httpd would write through it as "
+                       "%s is %s of uid %u; it could be written through as "
                        "root: look at it and remove it",
                        omk_printable(e->d_name, strlen(e->d_name), shown),
                        S_ISLNK(st.st_mode) ? "a symbolic link" : "a file",
@@ -282,38 +305,88 @@ static bool planted(const struct tree *t, char *what, size_t size)
     return bad;
 }
 
-/* What httpd and php-fpm write to. Who opens it first would choose its mode, and
- * php-fpm chooses 0600: the customer could not read why a script fails. */
-static const char *const logs[] = {"error.log", "web.log"};
+/* What is written to. Who opens it first would choose its mode, and php-fpm
+ * chooses 0600: the customer could not read why a script fails. The logger
+ * keeps php-slow.log short, which is root's all the same. */
+static const struct log {
+    const char *name;
+    bool loggers;
+    mode_t mode, shared; /* where there is a logger */
+} logs[] = {
+    {"error.log", true, 0644, 0644},
+    {"php-slow.log", false, 0644, 0664},
+    {"web.log", true, 0644, 0644},
+};
 #define LOGS (sizeof logs / sizeof *logs)
-#define LOG_MODE 0644
 
-static void check_logs(struct tree *t)
+static uid_t log_owner(const struct tree *t, const struct log *log)
 {
-    for (size_t k = 0; k < LOGS; k++) {
-        struct stat st;
+    return log->loggers && logger_of(t) ? logger_of(t) : owner_of(t, LOG);
+}
 
-        if (fstatat(t->fd[LOG], logs[k], &st, AT_SYMLINK_NOFOLLOW) != 0) {
-            say(t, LOG, "%s is missing", logs[k]);
-        }
-        else if ((st.st_mode & 07777) != LOG_MODE) {
-            say(t, LOG, "%s: mode %04o; expected %04o", logs[k],
-                (unsigned)st.st_mode & 07777, LOG_MODE);
-        }
+static gid_t log_group(const struct tree *t)
+{
+    return logger_of(t) ? t->node->weblog_ids->gid : group_of(t, LOG);
+}
+
+static mode_t log_mode(const struct tree *t, const struct log *log)
+{
+    return logger_of(t) ? log->shared : log->mode;
+}
+
+static void check_log(struct tree *t, const struct log *log)
+{
+    struct stat st;
+    mode_t mode = log_mode(t, log);
+
+    if (fstatat(t->fd[LOG], log->name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        say(t, LOG, "%s is missing", log->name);
     }
+    else if ((st.st_mode & 07777) != mode) {
+        say(t, LOG, "%s: mode %04o; expected %04o", log->name,
+            (unsigned)st.st_mode & 07777, (unsigned)mode);
+    }
+    else if (st.st_uid != log_owner(t, log)
+             || (logger_of(t) && st.st_gid != log_group(t))) {
+        say(t, LOG, "%s: uid %u, gid %u; expected uid %u, gid %u", log->name,
+            (unsigned)st.st_uid, (unsigned)st.st_gid,
+            (unsigned)log_owner(t, log), (unsigned)log_group(t));
+    }
+}
+
+/* 0 or errno. A file with a second name may be one that the logger may not
+ * have. */
+static int settle_log(const struct tree *t, const struct log *log, int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0) {
+        return errno;
+    }
+    if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {
+        return EMLINK;
+    }
+    if ((st.st_uid != log_owner(t, log)
+         || (logger_of(t) && st.st_gid != log_group(t)))
+        && fchown(fd, log_owner(t, log), log_group(t)) != 0) {
+        return errno;
+    }
+    return fchmod(fd, log_mode(t, log)) == 0 ? 0 : errno;
 }
 
 /* After planted(): there is nothing of others' in log/, nor will be. */
 static void make_logs(struct tree *t)
 {
     for (size_t k = 0; k < LOGS; k++) {
-        int fd = openat(t->fd[LOG], logs[k],
+        int fd = openat(t->fd[LOG], logs[k].name,
                         O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK
                             | O_CLOEXEC,
-                        LOG_MODE);
+                        0600);
+        int error = fd < 0 ? errno : settle_log(t, &logs[k], fd);
 
-        if (fd < 0 || fchmod(fd, LOG_MODE) != 0) {
-            fail(t, code_of(errno), LOG, "%s: %s", logs[k], strerror(errno));
+        if (error) {
+            fail(t, code_of(error), LOG, "%s: %s", logs[k].name,
+                 strerror(error));
         }
         if (fd >= 0) {
             close(fd);
@@ -400,7 +473,9 @@ static void check_place(struct tree *t, int i)
         say(t, i, "%s", what);
     }
     else if (i == LOG) {
-        check_logs(t);
+        for (size_t k = 0; k < LOGS; k++) {
+            check_log(t, &logs[k]);
+        }
     }
 }
 

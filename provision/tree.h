@@ -1,8 +1,9 @@
 /* A customer's tree, SRV/LOGIN, the root of the customer's FTP:
  *
- *   .            root's, sticky; the customer rwx, httpd x, nobody else
+ *   .            root's, sticky; the customer rwx, httpd and the logger x,
+ *                nobody else
  *   web/         root's, sticky; the customer rwx, httpd rx: what is published
- *   log/         root's; the customer rx
+ *   log/         root's, sticky; the customer rx, the logger rwx
  *   home/        root's; the customer rx
  *   home/LOGIN/  the customer's, 0700: the login directory
  *   tmp/         the customer's, 0700: uploads and sessions
@@ -33,8 +34,8 @@ int omk_tree_check(const struct omk_node *n, const char *login,
 
 /* Makes what is missing and repairs owner, mode and ACL of what is there.
  * What is no directory stays as it is and is named (OMK_EDENIED); so is a log/
- * that is not root's or holds what root did not make, as httpd writes there as
- * root. The other places are seen to all the same. OMK_EINVAL: the file system
+ * that is not root's or holds what neither root nor the logger made, as root
+ * writes there. The other places are seen to all the same. OMK_EINVAL: the file system
  * has no ACLs. OMK_ENOSPC, OMK_EIO. */
 int omk_tree_make(const struct omk_node *n, const char *login,
                   const struct omk_account *a, struct omk_err *err);

@@ -24,11 +24,13 @@ chmod 0755, $dir;
 my @roots = ("$dir/run", "$dir/a root/it's", "$dir/closed/run", "$dir/single");
 my @LOGINS = qw(ab-cdftp cdftp);
 my $had_phpmyadmin = getpwnam 'omakase-phpmyadmin';
+my $had_log = getpwnam 'omakase-log';
 END {
     local $?;
     if (defined $dir) {
         remove_all($_) for grep {-d} @roots;
         system 'userdel', 'omakase-phpmyadmin' if !$> && !$had_phpmyadmin && getpwnam 'omakase-phpmyadmin';
+        system 'userdel', 'omakase-log' if !$> && !$had_log && getpwnam 'omakase-log';
     }
 }
 

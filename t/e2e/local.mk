@@ -105,4 +105,9 @@ E2E_TESTS += t/e2e/ftpaccess_stock.t
 endif
 if BUILD_MOD_FTPACCESS
 E2E_TESTS += t/e2e/ftpaccess_module.t
+# The access log.
+if BUILD_WEBLOG
+E2E_TESTS += t/e2e/weblog.t
+E2E_TESTS += t/e2e/weblog_lost.t
+E2E_TESTS += t/root/weblog.t
 endif

@@ -113,3 +113,14 @@ t_fuzz_fuzz_ftpaccess_t_CPPFLAGS = -I$(srcdir)/ftpaccess $(AM_CPPFLAGS) \
 t_fuzz_fuzz_ftpaccess_t_LDFLAGS = $(FUZZ_LDFLAGS)
 t_fuzz_fuzz_ftpaccess_t_LDADD = libftpaccess.la libomakase.la
 endif
+FUZZ_TARGETS += t/fuzz/fuzz_weblog.t
+t_fuzz_fuzz_weblog_t_SOURCES = t/fuzz/fuzz_weblog.c $(FUZZ_MAIN)
+t_fuzz_fuzz_weblog_t_CPPFLAGS = -I$(srcdir)/weblog $(AM_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/weblog"'
+t_fuzz_fuzz_weblog_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_weblog_t_LDADD = libweblog.la libomakase.la
+
+FUZZ_TARGETS += t/fuzz/fuzz_combined.t
+t_fuzz_fuzz_combined_t_SOURCES = t/fuzz/fuzz_combined.c $(FUZZ_MAIN)
+t_fuzz_fuzz_combined_t_CPPFLAGS = -I$(srcdir)/weblog $(AM_CPPFLAGS) -DCORPUS='"$(FUZZ_CORPUS)/combined"'
+t_fuzz_fuzz_combined_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_combined_t_LDADD = libweblog.la libomakase.la

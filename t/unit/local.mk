@@ -305,3 +305,25 @@ t_unit_ftpaccess_lint_t_CPPFLAGS = $(FTPACCESS_TEST_CPPFLAGS)
 t_unit_ftpaccess_lint_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_ftpaccess_lint_t_LDADD = libftpaccess.la $(UNIT_LIBS)
 endif
+# The logger's cores.
+WEBLOG_UNIT_CPPFLAGS = -I$(srcdir)/weblog $(AM_CPPFLAGS)
+WEBLOG_UNIT_LIBS = libweblog.la $(UNIT_LIBS) $(ZLIB_LIBS) -lpthread
+
+UNIT_TESTS += t/unit/weblog_line.t
+t_unit_weblog_line_t_SOURCES = t/unit/weblog_line.c
+t_unit_weblog_line_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_weblog_line_t_CPPFLAGS = $(WEBLOG_UNIT_CPPFLAGS)
+t_unit_weblog_line_t_LDADD = $(WEBLOG_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/weblog_summary.t
+t_unit_weblog_summary_t_SOURCES = t/unit/weblog_summary.c
+t_unit_weblog_summary_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_weblog_summary_t_CPPFLAGS = $(WEBLOG_UNIT_CPPFLAGS)
+t_unit_weblog_summary_t_LDADD = $(WEBLOG_UNIT_LIBS)
+
+UNIT_TESTS += t/unit/weblog_sites.t
+THREADED_TESTS += t/unit/weblog_sites.t
+t_unit_weblog_sites_t_SOURCES = t/unit/weblog_sites.c
+t_unit_weblog_sites_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_weblog_sites_t_CPPFLAGS = $(WEBLOG_UNIT_CPPFLAGS)
+t_unit_weblog_sites_t_LDADD = $(WEBLOG_UNIT_LIBS)

@@ -388,7 +388,7 @@ static void a_log_that_the_customer_made_is_refused(void **state)
                         "0 0 0750 u::rwx,u:20001:r-x,g::---,m::r-x,o::---");
     assert_string_equal(check_tree("alice", &alice),
                         "/log: error.log is a symbolic link of uid 20001; "
-                        "httpd would write through it as root: look at it and "
+                        "it could be written through as root: look at it and "
                         "remove it\n");
     assert_int_equal(unlink(at("srv/omakase/alice/log/error.log")), 0);
     make_tree("alice", &alice);
@@ -421,6 +421,71 @@ static void the_customer_reads_the_logs(void **state)
         make_tree("alice", &alice);
         assert_string_equal(check_tree("alice", &alice), "");
     }
+}
+
+/* The user of omakase-weblog writes the logs, and root what php-fpm tells of
+ * slow scripts: neither customer nor logger can put something else there. */
+static void the_logger_has_its_logs_and_no_more(void **state)
+{
+    enum { LOGGER = 20004 };
+    struct omk_weblog_ids ids = {LOGGER, LOGGER};
+    struct omk_err err = {0};
+    const char *log;
+
+    (void)state;
+    NEED_ROOT();
+    /* A tree of before there was a logger. */
+    make_tree("alice", &alice);
+    node.weblog_ids = &ids;
+    assert_non_null(strstr(check_tree("alice", &alice), "u:20004:--x"));
+    assert_non_null(strstr(check_tree("alice", &alice),
+                           "/log: error.log: uid 0, gid 0; expected uid 20004, "
+                           "gid 20004\n"));
+    make_tree("alice", &alice);
+    assert_string_equal(check_tree("alice", &alice), "");
+    log = at("srv/omakase/alice/log");
+    assert_string_equal(
+        facts(log),
+        "0 0 1770 u::rwx,u:20001:r-x,u:20004:rwx,g::---,m::rwx,o::---");
+    assert_string_equal(facts(at("srv/omakase/alice/log/web.log")),
+                        "20004 20004 0644 u::rw-,g::r--,o::r--");
+    assert_string_equal(facts(at("srv/omakase/alice/log/error.log")),
+                        "20004 20004 0644 u::rw-,g::r--,o::r--");
+    assert_string_equal(facts(at("srv/omakase/alice/log/php-slow.log")),
+                        "0 20004 0664 u::rw-,g::rw-,o::r--");
+    assert_true(as(LOGGER, try_write, at("srv/omakase/alice/log/web.log")));
+    assert_true(as(LOGGER, try_write, at("srv/omakase/alice/log/new")));
+    assert_true(as(LOGGER, try_write, at("srv/omakase/alice/log/php-slow.log")));
+    assert_false(
+        as(LOGGER, try_unlink, at("srv/omakase/alice/log/php-slow.log")));
+    assert_false(as(LOGGER, try_read, at("srv/omakase/alice")));
+    assert_false(as(LOGGER, try_read, at("srv/omakase/alice/web")));
+    assert_false(as(LOGGER, try_write, at("srv/omakase/alice/x")));
+    assert_true(as(ALICE, try_read, at("srv/omakase/alice/log/web.log")));
+    assert_true(as(ALICE, try_read, at("srv/omakase/alice/log/php-slow.log")));
+    assert_false(as(ALICE, try_write, at("srv/omakase/alice/log/web.log")));
+    assert_false(as(ALICE, try_unlink, at("srv/omakase/alice/log/new")));
+    assert_false(as(BOB, try_read, at("srv/omakase/alice/log/web.log")));
+    assert_string_equal(check_tree("alice", &alice), "");
+
+    /* The logger's own links are no better than a customer's. */
+    make_outside();
+    assert_int_equal(unlink(at("srv/omakase/alice/log/php-slow.log")), 0);
+    assert_true(
+        as(LOGGER, plant_link, at("srv/omakase/alice/log/php-slow.log")));
+    assert_int_equal(omk_tree_make(&node, "alice", &alice, &err), OMK_EDENIED);
+    assert_non_null(strstr(err.text, "php-slow.log is a symbolic link of uid"));
+    assert_int_equal(unlink(at("srv/omakase/alice/log/php-slow.log")), 0);
+    /* Nor is a second name of what root owns. */
+    write_text(at("srv/roots"), "root's", 0600);
+    assert_int_equal(link(at("srv/roots"),
+                          at("srv/omakase/alice/log/php-slow.log")),
+                     0);
+    assert_int_equal(omk_tree_make(&node, "alice", &alice, &err), OMK_EIO);
+    assert_string_equal(facts(at("srv/roots")),
+                        "0 0 0600 u::rw-,g::---,o::---");
+    assert_int_equal(unlink(at("srv/omakase/alice/log/php-slow.log")), 0);
+    make_tree("alice", &alice);
 }
 
 /* Swaps every place that it can with links and directories, for ever. */
@@ -577,6 +642,7 @@ int main(void)
         CASE(one_planted_place_does_not_keep_the_others),
         CASE(a_log_that_the_customer_made_is_refused),
         CASE(the_customer_reads_the_logs),
+        CASE(the_logger_has_its_logs_and_no_more),
         CASE(swaps_while_it_works_gain_nothing),
         CASE(a_file_system_without_acls_is_an_error),
         CASE(customers_do_not_own_the_directory_of_trees),

@@ -46,6 +46,7 @@ END {
 # load       further LoadModule lines, before all of conf.d's directives
 # confd      another conf.d
 # databases  true: with MariaDB and phpMyAdmin
+# weblog     true: omakase-weblog writes the logs; or its further arguments
 # wrapper    command words before each daemon's own (valgrind, …)
 # env        environment of the daemons, as a hash
 sub new {
@@ -92,12 +93,16 @@ sub php { $_[0]->daemon('php-fpm') }
 # The user that httpd serves as: www-data when started by root.
 sub web_user { $> == 0 ? 'www-data' : scalar getpwuid $> }
 
+# Whom omakase-weblog becomes. Any user who is there will do for a test.
+sub log_user { $> == 0 ? 'daemon' : $_[0]->web_user }
+
 # Declares a customer: makes the tree and has it in the next start. Returns the
 # tree's directory. Further words are kept with the site for its daemons.
 sub site {
     my ($self, $login, $domain, %more) = @_;
     my $tree = "$self->{root}/srv/$login";
     make_path("$tree/web", "$tree/log");
+    chown +(getpwnam $self->log_user)[2, 3], "$tree/log" if $self->{weblog} && $> == 0;
     push @{$self->{sites}}, {%more, login => $login, domain => $domain, tree => $tree};
     return $tree;
 }

@@ -36,6 +36,8 @@ sub new {
     $self->{port} = _free_port();
     $self->{mysql_port} = _free_port();
     $self->{ftp_port} = _free_port();
+    # A logger's user of its own, which goes with the node, too.
+    $self->{logger} = $self->login;
     make_path("$self->{root}/etc/omakase/customers.d");
     # A conf.d of its own, to be changed.
     system('cp', '-r', $self->{layout}{confd}, "$self->{root}/confd") == 0 or croak 'cp';
@@ -65,6 +67,7 @@ host = "localhost"
 httpd { listen = {"127.0.0.1:$self->{port}"} }
 mysql { listen = "127.0.0.1:$self->{mysql_port}" }
 ftp { listen = {"127.0.0.1:$self->{ftp_port}"} }
+weblog { user = "$self->{logger}" }
 paths {
     phpmyadmin = ""
     confd = "$self->{root}/confd"

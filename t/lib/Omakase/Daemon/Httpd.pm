@@ -37,6 +37,9 @@ sub configure {
     );
     push @defines, OMAKASE_PHPMYADMIN => Omakase::Daemon::Phpmyadmin->installed
         if $i->{databases} && Omakase::Daemon::Phpmyadmin->installed;
+    push @defines, OMAKASE_WEBLOG => join ' ', '--srv', $self->root . '/srv', '--lock', $self->root . '/run/weblog.lock',
+        ($> == 0 ? ('--user', $i->log_user) : ()), ($i->{weblog} =~ /^--/ ? $i->{weblog} : ())
+        if $i->{weblog};
     push @defines, OMAKASE_USER => $i->web_user, OMAKASE_GROUP => $i->web_user
         if $> == 0;
     my $text = '';

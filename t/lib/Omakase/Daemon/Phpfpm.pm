@@ -78,7 +78,7 @@ sub _values {
         SOCKET => $self->socket_of($site->{login}), STATUS => '/.omakase/php-status',
         STATUS_SOCKET => $self->socket_of($site->{login}) =~ s/sock\z/status/r, HTTPD_USER => $web,
         HTTPD_GROUP => $web_group, TREE => $site->{tree},
-        ERRORLOG => "$site->{tree}/log/error.log", CHILDREN => 5, MEMORY => '128M',
+        SLOWLOG => "$site->{tree}/log/php-slow.log", CHILDREN => 5, MEMORY => '128M',
         SECONDS => 90, SLOW => 20, TIMEZONE => 'Asia/Tokyo',
         MYSQL_SOCKET => $self->root . '/run/mariadb/mariadb.sock', %{$site->{php} || {}});
 }

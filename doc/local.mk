@@ -13,6 +13,7 @@ if BUILD_CGI_WRAPPER
 dist_man_MANS += doc/man/cgi-wrapper-suexec.8
 dist_man_MANS += doc/man/cgi-wrapper.8
 dist_man_MANS += doc/man/mod_cgi_wrapper.8
+endif
 dist_man_MANS += doc/man/omakase-weblog.8
 if BUILD_WEBLOG
 dist_man_MANS += doc/man/mod_weblog.8

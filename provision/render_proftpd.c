@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define WRITTEN "# Written by `omakase apply`; a change made here is lost.\n"
-#define OURS "mod_ftpaccess.so"
 
 /* ADDRESS:PORT, *:PORT or PORT. */
 static bool is_any(const char *listen)
@@ -188,7 +187,7 @@ static int entry_text(apr_pool_t *p, const struct omk_model *m, const char *dir,
         "MORE",        more_servers(p, n, fingerprint),
         "MODULES",     modules(p, n),
         "TLS",         tls(p, n),
-        "OURS",        *n->proftpd_ftpaccess ? "FtpaccessEngine on" : "",
+        "OURS",        *n->proftpd_ftpaccess ? "FtpAccessEngine on\n    FtpAccessLanguage both" : "",
         "PASSIVE",     n->ftp_passive,
         "MASQUERADE",  or_nothing(p, "MasqueradeAddress", n->ftp_masquerade),
         "CLIENTS",     apr_psprintf(p, "%u", n->ftp_clients),

@@ -70,7 +70,7 @@ E2E_TESTS += t/e2e/check.t
 E2E_TESTS += t/e2e/cgi_operator.t
 E2E_TESTS += t/e2e/provision_kill.t
 E2E_TESTS += t/e2e/provision_life.t
-E2E_TESTS += t/root/cgi_suexec.t t/root/ftp.t t/root/hostile.t
+E2E_TESTS += t/root/ftp.t
 E2E_TESTS += t/root/hostile.t
 E2E_TESTS += t/root/cgi_programs.t
 EXTRA_DIST += t/kill_at.c
@@ -90,6 +90,9 @@ E2E_TESTS += t/e2e/cgi_http2.t
 E2E_TESTS += t/e2e/cgi_memory.t
 E2E_TESTS += t/e2e/cgi_restart.t
 E2E_TESTS += t/e2e/cgi_ssi.t
+E2E_TESTS += t/root/cgi_suexec.t
+endif
+
 # What one customer tries on another through the CGI wrapper.
 if BUILD_CGI_WRAPPER
 E2E_TESTS += t/root/cgi_attack_target.t
@@ -99,12 +102,16 @@ E2E_TESTS += t/root/cgi_attack_limits.t
 if BUILD_PROVISION
 E2E_TESTS += t/root/cgi_attack_http.t
 endif
+endif
+
 # .ftpaccess: against the real server, and our module in it.
 if BUILD_FTPACCESS
 E2E_TESTS += t/e2e/ftpaccess_stock.t
 endif
 if BUILD_MOD_FTPACCESS
 E2E_TESTS += t/e2e/ftpaccess_module.t
+endif
+
 # The access log.
 if BUILD_WEBLOG
 E2E_TESTS += t/e2e/weblog.t

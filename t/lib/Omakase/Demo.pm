@@ -207,6 +207,7 @@ paths {
     modules = "$l{modules}"
     httpd = "$l{httpd}"
     httpd_modules = "$l{httpd_modules}"
+    proftpd_ftpaccess = "$l{proftpd_modules}/mod_ftpaccess.so"
 }
 END
 }

@@ -76,6 +76,7 @@ paths {
     libexec = "$l{libexec}"
     modules = "$l{modules}"
     httpd_modules = "$l{httpd_modules}"
+    proftpd_ftpaccess = "$l{proftpd_modules}/mod_ftpaccess.so"
 }
 END
     return;

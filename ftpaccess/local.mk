@@ -44,7 +44,8 @@ ftpaccess_ftpaccess_LDADD = $(FTPACCESS_CLI_LIBS)
 if BUILD_MOD_FTPACCESS
 proftpdmodule_LTLIBRARIES += ftpaccess/mod_ftpaccess.la
 endif
-ftpaccess_mod_ftpaccess_la_SOURCES = ftpaccess/mod_ftpaccess.c
+ftpaccess_mod_ftpaccess_la_SOURCES = ftpaccess/mod_ftpaccess.c \
+	ftpaccess/mod_ftpaccess_store.c ftpaccess/mod_ftpaccess_store.h
 ftpaccess_mod_ftpaccess_la_CPPFLAGS = -D_GNU_SOURCE -DLINUX -DPR_SHARED_MODULE \
 	-isystem $(PROFTPD_INCLUDEDIR) -I$(srcdir)/ftpaccess \
 	-DOMAKASE_VERSION='"$(VERSION)"'

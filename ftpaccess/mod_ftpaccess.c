@@ -9,6 +9,8 @@
  *   one in an encoding that ProFTPD cannot read, always.
  * - Misspelt names become .ftpaccess, and the reply says so.
  *
+ * - What becomes of an upload that breaks off is in mod_ftpaccess_store.h.
+ *
  * Uploads and renames are caught where the file system is called, so that there
  * is no way around, and ProFTPD's own checks have seen the real names before. */
 #include "conf.h"
@@ -16,6 +18,7 @@
 
 #include "ftpaccess.h"
 #include "message.h"
+#include "mod_ftpaccess_store.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -418,6 +421,11 @@ static int ftpaccess_rename(pr_fs_t *fs, const char *from, const char *to)
     bool good;
 
     (void)fs;
+    if (session.xfer.path_hidden && strcmp(from, session.xfer.path_hidden) == 0
+        && ftpaccess_store_is_broken_off()) {
+        errno = ECONNABORTED;
+        return -1;
+    }
     if (!state.disk || !is_ftpaccess(to)) {
         return rename(from, to);
     }
@@ -478,6 +486,9 @@ static int ftpaccess_open(pr_fh_t *fh, const char *path, int flags)
     mode_t mask;
     int n, fd;
 
+    if (state.disk && (flags & O_CREAT)) {
+        ftpaccess_store_sweep(path);
+    }
     if (!state.disk || (flags & O_ACCMODE) == O_RDONLY || !is_ftpaccess(path)) {
         return open(path, flags, PR_OPEN_MODE);
     }
@@ -668,6 +679,7 @@ static int ftpaccess_sess_init(void)
     fs->rename = ftpaccess_rename;
     fs->open = ftpaccess_open;
     fs->close = ftpaccess_close;
+    fs->write = ftpaccess_store_write;
     pr_event_register(&ftpaccess_module, "core.exit", ftpaccess_exit, NULL);
     pr_feat_add("SITE FTPACCESS");
     return 0;

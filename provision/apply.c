@@ -302,6 +302,26 @@ static int make_generation(struct work *w, struct omk_err *err)
     return rc;
 }
 
+/* Where ProFTPD does not run yet, its ports must be free. */
+static int check_ftp_ports(struct work *w, struct omk_err *err)
+{
+    const struct omk_daemon *d = &omk_daemon_proftpd;
+    const char *why;
+
+    if (!d->wanted(w->node, &why) || omk_daemon_pid(w->p, w->node, d)) {
+        return OMK_OK;
+    }
+    for (const char *const *l = w->node->ftp_listen; *l; l++) {
+        int rc = omk_listen_is_free(*l, err);
+
+        if (rc) {
+            return omk_fail(err, rc, w->node->file, "ftp: listen %s: %s", *l,
+                            err->text);
+        }
+    }
+    return OMK_OK;
+}
+
 /* Ports that httpd does not listen on yet must be free. */
 static int check_ports(struct work *w, struct omk_err *err)
 {
@@ -310,7 +330,7 @@ static int check_ports(struct work *w, struct omk_err *err)
     const char *why;
 
     if (!d->wanted(w->node, &why)) {
-        return OMK_OK;
+        return check_ftp_ports(w, err);
     }
     for (const char *const *l = w->node->listen; *l; l++) {
         const char *line = apr_pstrcat(w->p, "    Listen ", *l, "\n", NULL);
@@ -327,7 +347,7 @@ static int check_ports(struct work *w, struct omk_err *err)
                             err->text);
         }
     }
-    return OMK_OK;
+    return check_ftp_ports(w, err);
 }
 
 /* --- daemons

@@ -70,6 +70,30 @@ sub quot {
     return $f->code . ' ' . join '', $f->message;
 }
 
+# The server's word on an upload. Not by a client that stops listening when the
+# server stops taking.
+sub refused {
+    my ($file, $to) = @_;
+    my $f = session($ab, $password) or return 'no login';
+    $f->binary;
+    my $data = $f->stor($to) or return join ' ', $f->code, $f->message;
+    local $SIG{PIPE} = 'IGNORE';
+    my $text = slurp($file);
+    while (length $text) {
+        my $n = syswrite $data, $text, 65536;
+        last if !$n;
+        substr($text, 0, $n) = '';
+    }
+    close $data;
+    $f->response;
+    return join ' ', $f->code, $f->message;
+}
+
+# Processes of the customer's sessions.
+sub sessions {
+    return map { m{/proc/(\d+)/} } grep { (slurp($_) // '') =~ /proftpd: \Q$ab\E - / } glob '/proc/[0-9]*/cmdline';
+}
+
 sub slurp {
     my ($path) = @_;
     open my $fh, '<:raw', $path or return;
@@ -167,18 +191,23 @@ subtest 'names and hidden files' => sub {
 subtest 'an upload that breaks off' => sub {
     my $page = put_local('page.html', "old page\n");
     lftp("put $page -o /web/page.html");
-    for my $how ('the client goes away') {
+    for my $how ('the line is lost', 'the client is killed', 'ABOR') {
         my $f = session($ab, $password) or return fail('login');
         $f->binary;
         my $data = $f->stor('/web/page.html') or return fail('STOR: ' . $f->message);
         $data->write('half of a new page', 18);
         ok(within(10, sub { glob "$tree/web/.in.*" }), 'it comes under a name of its own');
         is(slurp("$tree/web/page.html"), "old page\n", 'the old page is there meanwhile');
-        # A reset, as of a client that lost its line.
-        setsockopt $data, Socket::SOL_SOCKET, Socket::SO_LINGER, pack 'ii', 1, 0;
-        setsockopt $f, Socket::SOL_SOCKET, Socket::SO_LINGER, pack 'ii', 1, 0;
-        close $data;
-        close $f;
+        if ($how eq 'ABOR') {
+            $f->abort;
+        }
+        else {
+            # A reset, or the end that the kernel makes of a dead process's.
+            my $reset = pack 'ii', $how eq 'the line is lost' ? (1, 0) : (0, 0);
+            setsockopt $_, Socket::SOL_SOCKET, Socket::SO_LINGER, $reset for $data, $f;
+            close $f;
+            close $data;
+        }
         ok(within(20, sub { !(() = glob "$tree/web/.in.*") }), "$how: nothing of it stays");
         is(slurp("$tree/web/page.html"), "old page\n", 'the old page is whole');
     }
@@ -195,7 +224,11 @@ subtest 'an upload that breaks off' => sub {
     my $new = put_local('page.html', "new page\n");
     lftp("put $new -o /web/page.html");
     is(slurp("$tree/web/page.html"), "new page\n", 'the next try succeeds');
-    unlink glob "$tree/web/.in.*";
+    ok(!(() = glob "$tree/web/.in.*"), 'and the leftover is gone');
+    ok(session($ab, $password)->put($new, '/web/.in.x.12.y'), 'a name of that kind');
+    lftp("put $new -o /web/page.html");
+    ok(-e "$tree/web/.in.x.12.y", 'stays when it is none');
+    unlink "$tree/web/.in.x.12.y";
 };
 
 subtest 'resuming' => sub {
@@ -213,6 +246,46 @@ subtest 'resuming' => sub {
     like(quot($f, 'STOR', '/web/long'), qr/^501/, 'of an upload is refused, for good');
     is(slurp("$tree/web/long"), slurp($long), 'and the file is as it was');
     $f->close;
+};
+
+subtest 'no disk left' => sub {
+    plan skip_all => 'no tmpfs can be mounted here'
+        if system("mkdir -p $tree/web/small && mount -t tmpfs -o size=256k none $tree/web/small 2>/dev/null") != 0;
+    chown +(getpwnam $ab)[2, 3], "$tree/web/small";
+    my $ok = eval {
+        my $page = put_local('page.html', "old page\n");
+        lftp("put $page -o /web/small/page.html");
+        my $big = put_local('big', 'x' x (1 << 20));
+        like(refused($big, '/web/small/page.html'), qr/^452 /, 'too large an upload fails with 452: the disk');
+        is(slurp("$tree/web/small/page.html"), "old page\n", 'the old page is whole');
+        ok(!(() = glob "$tree/web/small/.in.*"), 'nothing of it stays');
+        1;
+    };
+    system('umount', "$tree/web/small");
+    ok($ok, 'no exception') or diag($@);
+};
+
+# A quota is a limit of the file system's own: btrfs has one without the kernel's
+# quota formats.
+subtest 'P9: no space left of the customer\'s own' => sub {
+    my $image = "$root/btrfs.img";
+    plan skip_all => 'no btrfs can be mounted here'
+        if system("truncate -s 200M $image && mkfs.btrfs -q $image && mkdir -p $tree/web/quota && mount -o loop $image $tree/web/quota"
+            . " && btrfs quota enable $tree/web/quota && btrfs subvolume create $tree/web/quota/own >/dev/null"
+            . " && btrfs qgroup limit 8M $tree/web/quota/own 2>/dev/null") != 0
+        && (system("umount $tree/web/quota 2>/dev/null") || 1);
+    my $ok = eval {
+        chown +(getpwnam $ab)[2, 3], "$tree/web/quota/own";
+        my $page = put_local('page.html', "old page\n");
+        lftp("put $page -o /web/quota/own/page.html");
+        my $big = put_local('big', 'x' x (20 << 20));
+        like(refused($big, '/web/quota/own/page.html'), qr/^552 /, 'too large an upload fails with 552: the quota');
+        is(slurp("$tree/web/quota/own/page.html"), "old page\n", 'the old page is whole');
+        ok(!(() = glob "$tree/web/quota/own/.in.*"), 'nothing of it stays');
+        1;
+    };
+    system('umount', "$tree/web/quota");
+    ok($ok, 'no exception') or diag($@);
 };
 
 subtest 'who gets in' => sub {
@@ -246,7 +319,7 @@ subtest 'a session is shut in' => sub {
     unlink "$tree/web/neighbour", "$tree/web/etc";
     like(quot($f, 'SITE', 'EXEC', 'id'), qr/^5/, 'no SITE EXEC');
     like(quot($f, 'PORT', '127,0,0,2,0,80'), qr/^5/, 'no connection to another address by PORT');
-    my ($pid) = map { m{/proc/(\d+)/} } grep { (slurp($_) // '') =~ /proftpd: \Q$ab\E - / } glob '/proc/[0-9]*/cmdline';
+    my ($pid) = sessions();
     ok($pid, 'the session\'s process') or return;
     my ($uid) = (slurp("/proc/$pid/status") // '') =~ /^Uid:\s+(.*)$/m;
     my $mine = getpwnam $ab;
@@ -282,6 +355,7 @@ subtest '50 sessions at once' => sub {
     unlink glob "$tree/web/many-*";
     $n->conf("ftp { clients_per_address = 2 }\n");
     ok_run('two an address', 'apply');
+    ok(within(30, sub { !sessions() }), 'the fifty are gone');
     my @open = map { session($ab, $password) } 1 .. 2;
     is(scalar(grep { $_ } @open), 2, 'two get in');
     my $third = connected();

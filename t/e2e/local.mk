@@ -106,6 +106,7 @@ endif
 
 # .ftpaccess: against the real server, and our module in it.
 if BUILD_FTPACCESS
+E2E_TESTS += t/e2e/ftpaccess.t
 E2E_TESTS += t/e2e/ftpaccess_stock.t
 endif
 if BUILD_MOD_FTPACCESS

@@ -59,6 +59,7 @@ extern const struct omk_command omk_commands_apply[];
 extern const struct omk_command omk_commands_cgi[];
 extern const struct omk_command omk_commands_customer[];
 extern const struct omk_command omk_commands_edit[];
+extern const struct omk_command omk_commands_ftp[];
 extern const struct omk_command omk_commands_log[];
 extern const struct omk_command omk_commands_mail[];
 extern const struct omk_command omk_commands_node[];
@@ -95,5 +96,9 @@ int omk_cmd_plan(struct omk_cmd *c, struct omk_plan **out, struct omk_err *err);
 
 /* Options for apply that print what it says to stderr. */
 void omk_cmd_apply_options(struct omk_cmd *c, struct omk_apply_options *o);
+
+/* Whether the command is ftp; *root and where its own words begin. */
+bool omk_cmd_is_ftp(int argc, char **argv, const char **root, int *at);
+int omk_cmd_ftp(apr_pool_t *p, const char *root, int argc, char **argv);
 
 #endif

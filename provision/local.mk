@@ -79,14 +79,17 @@ provision_omakase_SOURCES = \
 	provision/cmd_cgi.c \
 	provision/cmd_customer.c \
 	provision/cmd_edit.c \
+	provision/cmd_ftp.c \
 	provision/cmd_log.c \
 	provision/cmd_mail.c \
 	provision/cmd_node.c \
 	provision/cmd_sheet.c \
 	provision/main.c
-provision_omakase_CPPFLAGS = $(PROVISION_CPPFLAGS) -I$(srcdir)/weblog
+provision_omakase_CPPFLAGS = $(PROVISION_CPPFLAGS) -I$(srcdir)/weblog \
+	-I$(srcdir)/ftpaccess
 provision_omakase_CFLAGS = $(AM_CFLAGS) $(PROVISION_CFLAGS)
-provision_omakase_LDADD = libprovision.la libweblog.la libomakase.la \
+provision_omakase_LDADD = libprovision.la libweblog.la \
+	$(FTPACCESS_CLI_LIBS) libomakase.la \
 	$(PROVISION_LIBS) $(ZLIB_LIBS)
 
 EXTRA_DIST += provision/mariadb-init provision/phpmyadmin-init

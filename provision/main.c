@@ -16,7 +16,7 @@ static const struct omk_command *const tables[] = {
     omk_commands_customer, omk_commands_edit,  omk_commands_mail,
     omk_commands_sheet,    omk_commands_account,
     omk_commands_log,      omk_commands_apply, omk_commands_node,
-    omk_commands_cgi,
+    omk_commands_cgi,      omk_commands_ftp,
 };
 #define TABLES (sizeof tables / sizeof *tables)
 
@@ -240,6 +240,15 @@ int main(int argc, char **argv)
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max < 65536 ? files.rlim_max : 65536;
         (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+    if (omk_cmd_is_ftp(argc, argv, &c.root, &words)) {
+        if (apr_initialize() != APR_SUCCESS
+            || apr_pool_create(&c.p, NULL) != APR_SUCCESS) {
+            return OMK_EX_IOERR;
+        }
+        code = omk_cmd_ftp(c.p, c.root, argc - words, argv + words);
+        apr_terminate();
+        return code;
     }
     code = options(&c, argc, argv, &want_help);
     if (code >= 0) {

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # A customer's way in, by the real ProFTPD from conf.d, started by omakase:
 # the manual's scenario from login to a published page, what the customer
-# cannot do, uploads that break off, quota and full disks. P12-P21, P59, P65.
+# cannot do, uploads that break off, quota and full disks, a .ftpaccess that
+# locks out. P12-P21, P25-P35, P59, P65.
 use v5.30;
 use warnings;
 use IO::Socket::INET;
@@ -289,6 +290,54 @@ subtest 'P9: no space left of the customer\'s own' => sub {
     };
     system('umount', "$tree/web/quota");
     ok($ok, 'no exception') or diag($@);
+};
+
+subtest 'P31-P35: .ftpaccess, and the way back in' => sub {
+    my $page = put_local('page.html', "mine\n");
+    my $rules = sub {
+        my ($from) = @_;
+        return put_local('ftppass.txt',
+            "<Limit ALL>\n Order Allow,Deny\n Allow from $from\n Deny from all\n</Limit>\n");
+    };
+    my $f = session($ab, $password) or return fail('login');
+    ok($f->put($rules->('203.0.113.5'), '/web/ftppass.txt'), 'P31: ftppass.txt comes up');
+    like(quot($f, 'RNFR', '/web/ftppass.txt'), qr/^350/, 'and is renamed');
+    my $said = quot($f, 'RNTO', '/web/.ftpaccess');
+    like($said, qr/^550 .*line 4 of \/web\/\.ftpaccess.*SITE FTPACCESS ALLOW/s, 'a wrong address is refused: which line, why, and how else')
+        or diag($said);
+    ok(!-e "$tree/web/.ftpaccess", 'nothing is there');
+    ok($f->put($page, '/web/page.html'), 'and nobody is locked out');
+    like(quot($f, 'SITE', 'FTPACCESS', 'ALLOW'), qr/^200/, 'with the word for it');
+    quot($f, 'RNFR', '/web/ftppass.txt');
+    like(quot($f, 'RNTO', '/web/.ftpass' . 'ess'), qr/^250/, 'P32: even by the misprinted name');
+    ok(-e "$tree/web/.ftpaccess", 'it is stored as what it is meant to be');
+    $f->quit;
+    $f = session($ab, $password);
+    ok($f, 'P33: the login itself works');
+    ok(!$f->put($page, '/web/page.html') && $f->code == 550, 'an upload does not');
+    ok(!$f->get('/web/page.html', "$root/got") && $f->code == 550, 'nor a download');
+    ok(!$f->delete('/web/.ftpaccess') && $f->code == 550, 'P34: nor can the customer take it away');
+    my ($code, $out) = $n->omakase('ftp', 'explain', $ab, '--from', '127.0.0.1', '--dir', '/web', '--cmd', 'STOR');
+    is($code, 1, 'explain says no') or diag($out);
+    like($out, qr/line 4 of \/web\/\.ftpaccess/, 'by which line');
+    ok_run('disable', 'ftp', 'disable', "$ab:/web", '--why', 'locked out, called at ten');
+    ok(session($ab, $password)->put($page, '/web/page.html'), 'the customer is in again');
+    ok(-e "$tree/web/.ftpaccess.disabled", 'the file is there under another name');
+    like($n->slurp('var/lib/omakase/audit.log'), qr/OMK0515 .*\/web\/\.ftpaccess.*locked out, called at ten/, 'with an audit line');
+    $f = session($ab, $password);
+    ok($f->put($rules->('127.0.0.1'), '/ftppass.txt'), 'a right one');
+    quot($f, 'RNFR', '/ftppass.txt');
+    like(quot($f, 'RNTO', '/.ftpaccess'), qr/^250/, 'is stored at /');
+    ok($f->put($page, '/web/page.html'), 'who is named gets on');
+    my $far = session($ab, $password, from => '127.0.0.9');
+    ok($far, 'P26: another address logs in');
+    ok(!$far->put($page, '/home/' . $ab . '/x') && $far->code == 550, 'and can do nothing in the login directory');
+    ok(!$far->delete('/.ftpaccess') && $far->code == 550, 'P35: nor lift it');
+    $far->close;
+    ok($f->delete('/.ftpaccess'), 'who is named takes it away');
+    ($code, $out) = $n->omakase('ftp', 'check', $ab);
+    is($code, 0, 'check has nothing to say') or diag($out);
+    $f->quit;
 };
 
 subtest 'who gets in' => sub {

@@ -483,6 +483,7 @@ void cgiw_cgroup_tick(struct cgiw_cgroup *cg, int64_t now_s)
     for (struct cgiw_leaf *l = cg ? cg->leaves : NULL; l; l = next) {
         next = l->next;
         if (l->state == LEAF_DYING) {
+            (void)cgiw_leaf_kill(l);
             leaf_retire(l);
         }
         else if (l->state == LEAF_DOOMED

@@ -77,7 +77,7 @@ void cgiw_cgroup_close(struct cgiw_cgroup *cg);
 unsigned cgiw_cgroup_holds(const struct cgiw_cgroup *cg);
 
 /* Once a second, and no more often than it likes to: removes leaves that have
- * been idle for long, and takes back those whose processes took long to die.
+ * been idle for long, and sees to those given back with something still alive.
  * now_s: a monotonic clock's seconds. */
 void cgiw_cgroup_tick(struct cgiw_cgroup *cg, int64_t now_s);
 

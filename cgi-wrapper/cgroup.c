@@ -735,6 +735,9 @@ int cgiw_leaf_kill(struct cgiw_leaf *leaf)
     if (leaf->over) {
         return 0;
     }
+    if (!leaf->entered && cgiw_group_empty(dir, h->version)) {
+        return -ESRCH;
+    }
     if (h->version == 1) {
         return cgiw_group_kill_frozen(dir, 1);
     }

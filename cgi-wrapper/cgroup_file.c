@@ -184,7 +184,8 @@ static int remove_once(int parent, const char *name, int depth)
         }
         return dir < 0 ? dir : -ENOMEM;
     }
-    if (cgiw_file_write(dir, "cgroup.kill", "1")) {
+    if (cgiw_file_write(dir, "cgroup.kill", "1")
+        && cgiw_group_kill_frozen(dir, 2) && cgiw_group_kill_frozen(dir, 1)) {
         (void)kill_listed(dir);
     }
     while (depth > 0 && (e = readdir(d))) {

@@ -136,6 +136,9 @@ static int move_out(int base)
     if (list) {
         (void)fclose(list);
     }
+    else if (fd >= 0) {
+        close(fd);
+    }
     if (dir >= 0) {
         close(dir);
     }
@@ -219,7 +222,12 @@ static void take_controllers(struct finding *f, struct cgiw_hierarchy *v2,
 {
     unsigned has = controllers_in(v2->fd, "cgroup.controllers") & enabled;
 
-    v2->holds = CGIW_HOLDS_CPU_TIME | CGIW_HOLDS_KILL;
+    v2->holds = CGIW_HOLDS_CPU_TIME;
+    if (!faccessat(v2->fd, "cgroup.kill", W_OK, 0)
+        || !faccessat(v2->fd, "cgroup.freeze", W_OK, 0)) {
+        v2->holds |= CGIW_HOLDS_KILL;
+    }
+    why(f->h, CGIW_HOLDS_KILL, "cgroup v2 can neither kill nor freeze a group");
     why(f->h, v2->holds, "cgroup v2");
     for (size_t i = 0; i < sizeof of_v2 / sizeof *of_v2; i++) {
         if (has & of_v2[i].bit
@@ -299,7 +307,9 @@ static int make_group(struct finding *f, struct cgiw_hierarchy *h)
 {
     size_t len = strlen(h->path);
 
-    remove_stale(f, h->base);
+    if (!(f->flags & CGIW_CGROUP_LOOK)) {
+        remove_stale(f, h->base);
+    }
     h->fd = cgiw_dir_make(h->base, f->h->name);
     if (h->fd < 0) {
         return h->fd;

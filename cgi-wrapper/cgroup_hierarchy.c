@@ -125,7 +125,8 @@ static int move_out(int base)
         rc = dir < 0 ? dir : -errno;
     }
     while (list && fgets(pid, sizeof pid, list)) {
-        rc = cgiw_file_write(dir, "cgroup.procs", pid);
+        /* "0" stands for one that cannot be seen from here, and would be us. */
+        rc = *pid == '0' ? -EBUSY : cgiw_file_write(dir, "cgroup.procs", pid);
         if (rc == -ESRCH) {
             rc = 0; /* has ended meanwhile */
         }
@@ -215,6 +216,19 @@ static unsigned enable(int base, bool may_move, int *rc)
     return have & want;
 }
 
+static bool has_systemd(void)
+{
+    return access("/run/systemd/system", F_OK) == 0;
+}
+
+static const char *advice(void)
+{
+    return has_systemd() ? "Delegate=yes for httpd's unit does it (systemctl "
+                           "edit apache2)"
+                         : "CGIWrapperName /GROUP/NAME with this very group "
+                           "allows to move them";
+}
+
 /* What version 2 holds in the daemon's new group, and why it does not hold the
  * rest. */
 static void take_controllers(struct finding *f, struct cgiw_hierarchy *v2,
@@ -239,9 +253,8 @@ static void take_controllers(struct finding *f, struct cgiw_hierarchy *v2,
         else if (rc == -EBUSY) {
             why(f->h, of_v2[i].holds,
                 "%s has processes of its own and is not delegated, so groups "
-                "below it get no controller: Delegate=yes for httpd's unit "
-                "does it (systemctl edit apache2)",
-                base);
+                "below it get no controller: %s",
+                base, advice());
         }
         else {
             why(f->h, of_v2[i].holds,
@@ -260,8 +273,7 @@ static void take_controllers(struct finding *f, struct cgiw_hierarchy *v2,
 static bool may_make(const struct finding *f, const struct cgiw_mount *m,
                      int base)
 {
-    return f->group || is_delegated(base) || !*m->own
-           || access("/run/systemd/system", F_OK);
+    return f->group || is_delegated(base) || !*m->own || !has_systemd();
 }
 
 /* --- the daemon's group --------------------------------------------------- */
@@ -357,10 +369,7 @@ static void open_v2(struct finding *f, const struct cgiw_mount *m)
     }
     memcpy(base, h.path, sizeof base);
     if (!may_make(f, m, h.base)) {
-        why(f->h, ~0U,
-            "systemd has not delegated %s: Delegate=yes for httpd's unit does "
-            "it (systemctl edit apache2)",
-            base);
+        why(f->h, ~0U, "systemd has not delegated %s: %s", base, advice());
         close(h.base);
         return;
     }

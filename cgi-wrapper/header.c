@@ -97,9 +97,8 @@ static enum cgiw_header_state look_at(struct cgiw_header *h, const char *text)
     value += strspn(value, " \t\n\v\f");
     if (is_field(text, len, "Status")) {
         h->status = status_of(value);
-        if (!h->status) {
-            return bad(h, CGIW_STATUS);
-        }
+        h->status_at = h->line_at;
+        h->has_status = true;
     }
     else if (!is_remade(text, len)
              && (!is_name(text, len, h->unsafe) || !is_value(value))) {
@@ -117,6 +116,10 @@ static enum cgiw_header_state end_line(struct cgiw_header *h, const char *buf,
     char text[CGIW_HEADER_LINE_MAX + 1];
 
     (void)copy_line(buf + h->line_at, end - h->line_at, text, sizeof text);
+    if (text[0] == '\0' && h->has_status && !h->status) {
+        h->line_at = h->status_at;
+        return bad(h, CGIW_STATUS);
+    }
     if (text[0] == '\0') {
         h->body_at = end + 1;
         h->state = CGIW_HEADER_COMPLETE;

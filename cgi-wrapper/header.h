@@ -32,7 +32,9 @@ struct cgiw_header {
     size_t kept;    /* bytes of that line but CR */
     size_t body_at; /* COMPLETE: behind the empty line */
     unsigned lines; /* header lines so far */
-    int status;     /* of Status:, 100 to 999; 0 without one */
+    bool has_status;
+    size_t status_at; /* where the last Status: begins */
+    int status;       /* its number, 100 to 999, else 0 */
     bool location;  /* there is a Location: */
     enum cgiw_detail why; /* BAD: CGIW_PLAIN, CGIW_TOO_LONG, CGIW_STATUS */
 };

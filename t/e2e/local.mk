@@ -30,6 +30,15 @@ t_e2e_store_tool_CFLAGS = $(AM_CFLAGS)
 t_e2e_store_tool_LDADD = libcounter.la libomakase.la $(SODIUM_LIBS) -lpthread
 endif
 EXTRA_DIST += t/bench/counter_memory
+
+# The header of scripts' answers, against httpd.
+E2E_TESTS += t/e2e/cgi_header.t
+check_PROGRAMS += t/e2e/header_tool
+t_e2e_header_tool_SOURCES = t/e2e/header_tool.c
+t_e2e_header_tool_CPPFLAGS = $(CGIW_CPPFLAGS)
+t_e2e_header_tool_CFLAGS = $(AM_CFLAGS)
+t_e2e_header_tool_LDADD = libcgiw.la libomakase.la
+
 E2E_TESTS += t/e2e/bootstrap.t
 E2E_TESTS += t/e2e/sanitized.t
 E2E_TESTS += t/e2e/stock.t

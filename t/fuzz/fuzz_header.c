@@ -11,7 +11,7 @@
 static int httpd(const char *s, size_t len, size_t *body)
 {
     char *line = malloc(len + 1);
-    int verdict = 0;
+    int verdict = 0, status = 1;
     size_t n = 0;
 
     MUST(line);
@@ -29,7 +29,7 @@ static int httpd(const char *s, size_t len, size_t *body)
         n = 0;
         colon = strchr(line, ':');
         if (!line[0]) {
-            verdict = 1;
+            verdict = status ? 1 : -1;
             *body = i + 1;
         }
         else if (!colon) {
@@ -39,9 +39,9 @@ static int httpd(const char *s, size_t len, size_t *body)
             *colon++ = '\0';
             colon += strspn(colon, " \t\r\n\v\f");
             if (strcasecmp(line, "Status") == 0) {
-                long long status = strtoll(colon, NULL, 10);
+                long long number = strtoll(colon, NULL, 10);
 
-                verdict = status < 100 || status > 999 ? -1 : 0;
+                status = number >= 100 && number <= 999;
             }
             else if (strcasecmp(line, "Content-Type") != 0
                      && strcasecmp(line, "Last-Modified") != 0) {

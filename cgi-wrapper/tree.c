@@ -16,7 +16,10 @@
 #include <unistd.h>
 
 /* A bomb that somebody outside keeps waking must not keep us. */
-#define STOP_PASSES 16
+#define STOP_PASSES 4
+
+/* Fewer would stop some each time, and never kill. */
+#define LEAST_PASSES 2
 
 struct process {
     pid_t pid, parent, session;
@@ -247,26 +250,31 @@ static void send(const struct process *p, int signal)
     close(fd);
 }
 
+static bool is_stopped(const struct process *p)
+{
+    return p->state == 'T' || p->state == 't';
+}
+
 static void send_to_strays(const struct snapshot *s, int signal)
 {
     for (size_t i = 0; i < s->count; i++) {
         const struct process *p = &s->list[i];
-        bool stopped = p->state == 'T' || p->state == 't';
 
-        if (p->run == STRAY && !is_over(p) && !(signal == SIGSTOP && stopped)) {
+        if (p->run == STRAY && !is_over(p)
+            && !(signal == SIGSTOP && is_stopped(p))) {
             send(p, signal);
         }
     }
 }
 
-/* A stray that was not in the snapshot before. */
+/* A stray that may be forking, and was not in the snapshot before. */
 static bool has_new(const struct snapshot *now, const struct snapshot *before)
 {
     for (size_t i = 0; i < now->count; i++) {
         const struct process *p = &now->list[i];
         const struct process *old;
 
-        if (p->run != STRAY || is_over(p)) {
+        if (p->run != STRAY || is_over(p) || is_stopped(p)) {
             continue;
         }
         old = find(before, p->pid);
@@ -353,7 +361,7 @@ int cgiw_tree_sweep(const pid_t *live, size_t count, unsigned budget_ms)
         }
         send_to_strays(&now, SIGKILL);
         (void)nanosleep(&dying, NULL);
-    } while (now_ms() < until);
+    } while (passes < LEAST_PASSES || now_ms() < until);
     free(now.list);
     free(before.list);
     return rc;

@@ -44,7 +44,7 @@ void server_record(struct server *s, const char *format, ...)
 void server_start(struct server *s);
 
 /* Closes the workers' end, or sends a signal where sig is not 0, and waits for
- * the daemon's end. Its wait status. */
+ * the daemon's end. Its wait status; -1 when it takes more than a minute. */
 int server_end(struct server *s, int sig);
 
 void server_remove(struct server *s);

@@ -776,9 +776,8 @@ static int not_whole(struct io *io)
         cgi_log_cut(io->run, io->too_much ? io->output_bytes : 0);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    return io->run->ended
-               ? cgi_answer_code(io->run, io->run->end.code, io->run->end_text)
-               : cgi_answer_away(io->run, io->run->lost);
+    return io->run->ended ? cgi_answer_ended(io->run)
+                          : cgi_answer_away(io->run, io->run->lost);
 }
 
 static int whole(struct io *io)
@@ -802,7 +801,7 @@ static int finish(struct io *io)
         return OK;
     }
     if (run->refused) {
-        return cgi_answer_code(run, run->end.code, run->end_text);
+        return cgi_answer_ended(run);
     }
     if (io->body_error) {
         return bad_body(io);

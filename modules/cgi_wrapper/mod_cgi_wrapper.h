@@ -212,7 +212,10 @@ int cgi_answer_code(struct cgi_run *run, enum cgiw_code code, const char *text);
 /* The wrapper is away: E22 for the owner, why for the operator. */
 int cgi_answer_away(struct cgi_run *run, const char *why);
 
-/* What of E11 to E17 and REFUSED's it was that no whole header came. */
+/* Of a last reply with a code, REFUSED or ENDED. */
+int cgi_answer_ended(struct cgi_run *run);
+
+/* What of E11 to E17 it was that no whole header came. */
 int cgi_answer_no_header(struct cgi_run *run, const struct cgiw_header *header,
                          const char *head, size_t head_len);
 

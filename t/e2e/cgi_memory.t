@@ -10,7 +10,7 @@ use Test::More;
 use Omakase::Cgi qw(until_true);
 
 Omakase::Cgi->needs;
-my $ROUND = 700 * ($ENV{OMAKASE_SOAK} // 1);
+my $ROUND = 300 * ($ENV{OMAKASE_SOAK} // 1);
 for my $mpm (qw(prefork event)) {
     subtest $mpm => sub { all($mpm) };
 }
@@ -44,10 +44,10 @@ sub all {
         }
         return;
     };
-    $round->(300);
+    $round->(150);
     my %before = map { $_ => use_of($_) } $worker, $daemon;
     $round->($ROUND);
-    is(join(' ', sort keys %status), '/a.cgi 200 /bad.cgi 500', ($ROUND + 300) . ' requests: each as it must be');
+    is(join(' ', sort keys %status), '/a.cgi 200 /bad.cgi 500', ($ROUND + 150) . ' requests: each as it must be');
     for ([$worker => 'the worker'], [$daemon => 'the daemon']) {
         my ($pid, $name) = @$_;
         # As the last script's end may still be on its way.

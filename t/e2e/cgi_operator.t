@@ -253,6 +253,12 @@ sub php_disabled {
     is(($n->omakase('cgi', 'disable', "$all:/web/a.php", '--why', $_->[0]))[0], 65, "why: $_->[1]")
         for ['', 'nothing'], ["a\nb", 'two lines'], ['x' x 301, 'too long'];
 
+    open my $list, '>>', $n->root . '/var/lib/omakase/cgi/denied' or die $!;
+    print {$list} "by hand\n";
+    close $list;
+    is(runs('/shell.php'), '403', 'a damaged line lifts nothing');
+    like($n->slurp('var/log/omakase/httpd-error.log'), qr{OMK0217: php_pool: \S+/cgi/denied: has lines that are none}, 'and is told of');
+
     ok_cgi('enabled', qr{may run again}, 'enable', "$all:/web/shell.php");
     is(runs('/shell.php'), '200 ran third', 'runs again');
     is(($n->omakase('cgi', 'enable', "$all:/web/shell.php"))[0], 67, 'twice');

@@ -42,6 +42,7 @@ SKIP: {
     cgi_anywhere();
     cgi_pages();
     cgi_runs();
+    cgi_names();
     cgi_disabled();
     cgi_goes_on();
 }
@@ -234,6 +235,10 @@ sub php_disabled {
     $n->put("$web/sub/new.php", '<?php echo "ran new";');
     is(runs('/sub/new.php'), '403', 'and when it is');
     symlink 'a.php', "$disk/link.php" or die $!;
+    symlink '/etc', "$disk/etc" or die $!;
+    ok_cgi('through a link', qr/by its name alone/, 'disable', "$all:/web/etc/shadow", '--why', 'x');
+    like($n->slurp('var/lib/omakase/cgi/denied'), qr{^$all\t0:0\t/web/etc/shadow\t}m, 'nothing out there is looked at');
+    ok_cgi('enabled', qr/may run again/, 'enable', "$all:/web/etc/shadow");
     ok_cgi('a link', qr/by its name alone/, 'disable', "$all:/web/link.php", '--why', 'x');
     is(runs('/a.php'), '200', 'what it leads to is another');
 
@@ -346,6 +351,10 @@ sub cgi_anywhere {
         unlike($text, qr/secret/, 'and not its source');
     }
     is((page('off.localhost', '/none.cgi'))[0], 404, 'what is not there');
+    script($gone, 'a.cgi', $PERL . 'print "secret";');
+    my ($status, $text) = page('gone.localhost', '/a.cgi');
+    is($status, 503, 'a suspended customer');
+    unlike($text, qr/secret/, 'whose source is not shown either');
     script($off, 'up/.htaccess', "Options +ExecCGI\n", 0644);
     script($off, 'up/a.cgi', $PERL);
     is((page('off.localhost', '/up/a.cgi'))[0], 500, 'which .htaccess cannot lift');
@@ -402,6 +411,26 @@ sub cgi_runs {
     my ($line) = grep { $_->{script} =~ m{/spin\.cgi\z} } map { decode_json($_) } split /\n/, $n->slurp('var/log/omakase/cgi.log');
     is("$line->{login} $line->{signal}", "$all 9", 'the usage log has its end');
     ok($line->{wall_ms} > 0 && $line->{memory_bytes} > 0, 'and its use');
+    return;
+}
+
+# Names that customers choose do nothing to the operator's terminal.
+sub cgi_names {
+    my $name = "w\e[2J\n\xc2\x9b.cgi";
+    script($all, $name, endless('select(undef, undef, undef, 0.02)'));
+    my $r = begin_request('all.localhost', '/w%1b%5b2J%0a%c2%9b.cgi');
+    my $top = until_json(sub { @{$_[0]} == 1 }, 'top');
+    is(@$top, 1, 'a script of such a name runs') or return;
+    my (undef, $text) = $n->omakase('cgi', 'top');
+    like($text, qr{^\d+\.\d+ +$all .* /web/w\?\[2J\?\?\?\.cgi$}m, 'cgi top');
+    my (undef, $killed) = $n->omakase('cgi', 'kill', $all);
+    like($killed, qr{\Akilled \S+  $all:/web/w\?\[2J\?\?\?\.cgi\n\z}, 'cgi kill');
+    answer_of($r);
+    ok_cgi('such a name', qr{\A$all:/web/w\?\[2J\?\?\?\.cgi is disabled\n\z}, 'disable', "$all:/web/$name", '--why', 'x');
+    is(runs('/w%1b%5b2J%0a%c2%9b.cgi'), '403', 'and disabled it is');
+    is((grep { $_->{path} eq "/web/w\e[2J\n\x{9b}.cgi" } @{decode_json(($n->omakase('--json', 'cgi', 'list'))[1])})[0]{login}, $all,
+        'JSON has it as it is');
+    ok_cgi('enabled', qr/may run again/, 'enable', "$all:/web/$name");
     return;
 }
 

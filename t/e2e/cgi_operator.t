@@ -24,6 +24,7 @@ cgi_options { cpu = 0 memory = "1G" strict = on symlinks = off unsafe_inc = on
 END
 $n->customers_d("$off.conf", qq(domain "off.localhost" {}\ncgi = off\n));
 $n->customers_d("$gone.conf", qq(domain "gone.localhost" {}\nsuspended = on\n));
+$n->put('etc/omakase/httpd.d/log.conf', "<IfModule index_order_module>\nLogLevel index_order:trace1\n</IfModule>\n");
 $n->conf(qq(cgi { wall = 200 processes = 20 }\n));
 my ($code, undef, $err) = $n->omakase('apply');
 is($code, 0, 'applied') or BAIL_OUT($err);
@@ -339,6 +340,12 @@ sub cgi_anywhere {
     }
     script($all, 'ini.cgi', "#!/usr/bin/php\n<?php header('X-A: b'); echo ini_get('opcache.enable'), ' ', ini_get('memory_limit'), ' ', extension_loaded('pdo') ? 'pdo' : '';");
     is((page('all.localhost', '/ini.cgi'))[1], '0 128M pdo', 'with our settings on top of the distribution') if -x '/usr/bin/php-cgi';
+    # What runs scripts costs the index files nothing.
+    $n->put("srv/omakase/$all/web/default.html", "index\n");
+    is((page('all.localhost', '/'))[1], "index\n", 'P2: an index');
+    like($n->slurp("srv/omakase/$all/log/error.log"), qr{index_order: / is default\.html, without a subrequest}, 'is found by a look')
+        if -e "$n->{layout}{modules}/mod_index_order.so";
+
     script($all, 'broken.cgi', "#!/usr/bin/perl\nthis is no perl;\n");
     is((page('all.localhost', '/broken.cgi'))[0], 500, 'P41: an error is a 500');
     like($n->slurp("srv/omakase/$all/log/error.log"), qr{E12 /web/broken\.cgi: }, 'which its log explains');

@@ -31,7 +31,7 @@ enum {
     UNKNOWN = -1, /* not looked at yet */
     NOT_OURS = -2,
     STRAY = -3,
-    UNSURE = -4 /* its parent has ended while the snapshot was taken */
+    UNSURE = -4 /* not to be said from this snapshot */
 };
 
 struct snapshot {
@@ -165,11 +165,27 @@ static int index_of(const pid_t *live, size_t count, pid_t pid)
     return STRAY;
 }
 
+/* Looks at p once more: its parent has ended while the snapshot was taken, and
+ * left it to somebody else. */
+static bool has_new_parent(struct process *p)
+{
+    struct process now;
+
+    if (!read_stat(p->pid, &now) || now.started != p->started
+        || now.parent == p->parent) {
+        return false;
+    }
+    p->parent = now.parent;
+    return true;
+}
+
 /* Up to a child of ours: that one says for all below it. */
-static int run_of(const struct snapshot *s, const struct process *p, pid_t self,
+static int run_of(const struct snapshot *s, struct process *p, pid_t self,
                   const pid_t *live, size_t count)
 {
     for (size_t steps = 0; steps <= s->count; steps++) {
+        struct process *parent;
+
         if (p->run != UNKNOWN) {
             return p->run;
         }
@@ -181,10 +197,11 @@ static int run_of(const struct snapshot *s, const struct process *p, pid_t self,
         if (p->parent == 0) {
             return NOT_OURS;
         }
-        p = find(s, p->parent);
-        if (!p) {
+        parent = find(s, p->parent);
+        if (!parent && !has_new_parent(p)) {
             break;
         }
+        p = parent ? parent : p;
     }
     return UNSURE;
 }
@@ -354,7 +371,9 @@ int cgiw_tree_use(const pid_t *live, size_t count, struct cgiw_tree_use *use)
         hertz = sysconf(_SC_CLK_TCK);
         page = sysconf(_SC_PAGESIZE);
     }
-    memset(use, 0, count * sizeof *use);
+    for (size_t i = 0; i < count; i++) {
+        use[i] = (struct cgiw_tree_use){0};
+    }
     if (!rc) {
         (void)attribute(&s, live, count);
     }

@@ -10,6 +10,7 @@ if BUILD_PHP_POOL
 dist_man_MANS += doc/man/mod_php_pool.8
 endif
 if BUILD_CGI_WRAPPER
+dist_man_MANS += doc/man/mod_cgi_wrapper.8
 dist_man_MANS += doc/man/cgi-wrapper.8
 endif
 if BUILD_PROVISION

@@ -121,8 +121,7 @@ static int handler(request_rec *r)
     return rc == OK ? run_script(r) : rc;
 }
 
-/* --- tables
- * -------------------------------------------------------------------- */
+/* --- tables -------------------------------------------------------------- */
 
 static const command_rec commands[] = {
     AP_INIT_FLAG("CGIWrapper", cgi_set_switch, (void *)(intptr_t)CGI_ENABLED,

@@ -31,7 +31,7 @@
 
 extern module AP_MODULE_DECLARE_DATA cgi_wrapper_module;
 
-/* --- configuration -------------------------------------------------------- */
+/* --- configuration ------------------------------------------------------- */
 
 /* Whom scripts run as. */
 struct cgi_user {
@@ -202,8 +202,7 @@ enum cgi_kind {
  * Returns what a handler returns. filters: of CGI_COMMAND, where to. */
 int cgi_io(struct cgi_run *run, enum cgi_kind kind, ap_filter_t *filters);
 
-/* --- what became of it
- * -------------------------------------------------------- */
+/* --- what became of it --------------------------------------------------- */
 
 /* Logs the code's line, made of run->facts or ready as text, and makes the
  * answer: an HTTP status, or OK when the page for CGIWrapperDiagnostics has
@@ -213,7 +212,10 @@ int cgi_answer_code(struct cgi_run *run, enum cgiw_code code, const char *text);
 /* The wrapper is away: E22 for the owner, why for the operator. */
 int cgi_answer_away(struct cgi_run *run, const char *why);
 
-/* What of E11 to E17 and REFUSED's it was that no whole header came. */
+/* Of a last reply with a code, REFUSED or ENDED. */
+int cgi_answer_ended(struct cgi_run *run);
+
+/* What of E11 to E17 it was that no whole header came. */
 int cgi_answer_no_header(struct cgi_run *run, const struct cgiw_header *header,
                          const char *head, size_t head_len);
 
@@ -223,8 +225,7 @@ void cgi_log_cut(struct cgi_run *run, uint64_t output_bytes);
 /* Facts of a script for those who have no run: zeroed but for names. */
 struct cgiw_facts *cgi_facts(request_rec *r, const char *path);
 
-/* --- SSI
- * ------------------------------------------------------------------------ */
+/* --- SSI ----------------------------------------------------------------- */
 
 /* Takes <!--#exec --> over where this httpd has a daemon. */
 void cgi_ssi_register(void);

@@ -56,8 +56,7 @@ static void page(request_rec *r, enum cgiw_code code, const char *text)
         ap_escape_html(r->pool, text), "</pre>\n</body>\n</html>\n", NULL);
 }
 
-/* --- statuses
- * ----------------------------------------------------------------- */
+/* --- statuses ------------------------------------------------------------ */
 
 /* A page of SSI gets mod_include's message, by the status alone. */
 static int answer(struct cgi_run *run, enum cgiw_code code, const char *text)
@@ -105,8 +104,7 @@ int cgi_answer_away(struct cgi_run *run, const char *why)
     return cgi_answer_code(run, CGIW_E22, NULL);
 }
 
-/* --- of a script that ran
- * ------------------------------------------------------ */
+/* --- of a script that ran ------------------------------------------------ */
 
 /* How each limit is told. */
 static const struct by_limit {
@@ -132,12 +130,35 @@ static uint64_t used(const struct cgiw_reply *end, enum cgi_limit limit)
     }
 }
 
+static const struct by_limit *limit_of(unsigned code)
+{
+    for (size_t i = 0; i < sizeof by_limit / sizeof *by_limit; i++) {
+        if (code == (unsigned)by_limit[i].code) {
+            return by_limit + i;
+        }
+    }
+    return NULL;
+}
+
 static void take_use(struct cgi_run *run)
 {
+    const struct by_limit *by = limit_of(run->end.code);
+
     run->facts->wait_status = run->end.wait_status;
     run->facts->wall_ms = run->end.wall_ms;
     run->facts->cpu_ms = run->end.cpu_ms;
     run->facts->memory_bytes = run->end.memory_bytes;
+    if (by) {
+        run->facts->detail = CGIW_PLAIN;
+        run->facts->limit = cgi_server_of(run->r->server)->limit[by->limit];
+        run->facts->used = used(&run->end, by->limit);
+    }
+}
+
+int cgi_answer_ended(struct cgi_run *run)
+{
+    take_use(run);
+    return cgi_answer_code(run, run->end.code, run->end_text);
 }
 
 int cgi_answer_no_header(struct cgi_run *run, const struct cgiw_header *header,
@@ -148,10 +169,10 @@ int cgi_answer_no_header(struct cgi_run *run, const struct cgiw_header *header,
     if (!run->ended && header->state != CGIW_HEADER_BAD) {
         return cgi_answer_away(run, run->lost);
     }
-    take_use(run);
     if (run->ended && run->end.code) {
-        return cgi_answer_code(run, run->end.code, run->end_text);
+        return cgi_answer_ended(run);
     }
+    take_use(run);
     code = cgiw_header_fault(header, head, head_len, run->facts);
     return cgi_answer_code(run, code, NULL);
 }
@@ -166,31 +187,26 @@ static void log_e21(struct cgi_run *run)
 
 void cgi_log_cut(struct cgi_run *run, uint64_t output_bytes)
 {
-    const struct cgi_server *c = cgi_server_of(run->r->server);
+    const struct by_limit *by = limit_of(run->end.code);
 
     take_use(run);
     if (output_bytes) {
         run->facts->detail = CGIW_PLAIN;
-        run->facts->limit = c->limit[CGI_OUTPUT];
+        run->facts->limit = cgi_server_of(run->r->server)->limit[CGI_OUTPUT];
         run->facts->used = output_bytes;
         log_e21(run);
-        return;
     }
-    if (!run->ended) {
+    else if (!run->ended) {
         log_away(run, run->lost);
-        return;
     }
-    for (size_t i = 0; i < sizeof by_limit / sizeof *by_limit; i++) {
-        if (run->end.code == (unsigned)by_limit[i].code) {
-            run->facts->detail = by_limit[i].detail;
-            run->facts->limit = c->limit[by_limit[i].limit];
-            run->facts->used = used(&run->end, by_limit[i].limit);
-            log_e21(run);
-            return;
-        }
+    else if (by) {
+        run->facts->detail = by->detail;
+        log_e21(run);
     }
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, run->r,
-                  "OMK0410: cgi_wrapper: %s: ended by signal %d behind its "
-                  "header; the connection was aborted",
-                  run->facts->script, WTERMSIG(run->end.wait_status));
+    else {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, run->r,
+                      "OMK0410: cgi_wrapper: %s: ended by signal %d in the "
+                      "middle of its answer",
+                      run->facts->script, WTERMSIG(run->end.wait_status));
+    }
 }

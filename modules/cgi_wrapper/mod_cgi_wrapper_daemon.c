@@ -170,8 +170,7 @@ static void ended(int reason, void *data, int status)
     respawn(g, status);
 }
 
-/* --- generations
- * -------------------------------------------------------------- */
+/* --- generations --------------------------------------------------------- */
 
 static struct retained *retained(void)
 {

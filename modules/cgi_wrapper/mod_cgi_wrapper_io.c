@@ -76,10 +76,10 @@ struct io {
     size_t head_len, head_room;
     struct cgiw_header header;
     apr_bucket_brigade *held, *rest;
-    apr_off_t held_bytes, held_in_memory;
+    apr_off_t held_bytes; /* in memory; behind it comes what is in the file */
     apr_time_t held_since;
     apr_file_t *file;
-    apr_off_t file_len;
+    apr_off_t file_at, file_len;
     size_t read_size;
     uint64_t output_bytes;
     unsigned after_end;
@@ -90,8 +90,7 @@ struct io {
     apr_table_t *err_headers_out;
 };
 
-/* --- towards the visitor
- * ------------------------------------------------------- */
+/* --- towards the visitor ------------------------------------------------- */
 
 static ap_filter_t *filters_of(const struct io *io)
 {
@@ -115,39 +114,86 @@ static void pass(struct io *io, apr_bucket_brigade *bb)
     }
 }
 
-static void add_flush(struct io *io, apr_bucket_brigade *bb)
+static apr_off_t in_file(const struct io *io)
 {
-    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_flush_create(io->c->bucket_alloc));
+    return io->file_len - io->file_at;
 }
 
-static void pass_all(struct io *io, bool flush)
+static apr_off_t held(const struct io *io)
 {
-    if (flush) {
-        add_flush(io, io->held);
+    return io->held_bytes + in_file(io);
+}
+
+/* Gets the next of the file into memory. A file bucket would not do: a filter
+ * that keeps one takes the file away from all others. */
+static void refill(struct io *io)
+{
+    apr_off_t len = in_file(io) < HELD_MEMORY ? in_file(io) : HELD_MEMORY;
+    char *buf;
+    apr_os_file_t fd;
+    ssize_t n;
+
+    if (len == 0) {
+        return;
     }
-    io->held_bytes = io->held_in_memory = 0;
-    pass(io, io->held);
+    buf = apr_bucket_alloc((apr_size_t)len, io->c->bucket_alloc);
+    n = apr_os_file_get(&fd, io->file) == APR_SUCCESS
+            ? pread(fd, buf, (size_t)len, io->file_at)
+            : -1;
+    if (n <= 0) {
+        apr_bucket_free(buf);
+        io->gone = true; /* what was to be said is lost */
+        return;
+    }
+    APR_BRIGADE_INSERT_TAIL(
+        io->held, apr_bucket_heap_create(buf, (apr_size_t)n, apr_bucket_free,
+                                         io->c->bucket_alloc));
+    io->held_bytes += n;
+    io->file_at += n;
+    if (in_file(io) == 0) {
+        io->file_at = io->file_len = 0;
+    }
+}
+
+/* Waits for him, if need be. */
+static void pass_all(struct io *io, apr_bucket *last)
+{
+    while (in_file(io) > 0 && !io->gone) {
+        io->held_bytes = 0;
+        pass(io, io->held);
+        refill(io);
+    }
+    if (last) {
+        APR_BRIGADE_INSERT_TAIL(io->held, last);
+    }
+    io->held_bytes = 0;
+    if (!io->gone && !APR_BRIGADE_EMPTY(io->held)) {
+        pass(io, io->held);
+    }
 }
 
 /* No more than he takes at once, so that the body does not wait for him. */
 static void pass_slice(struct io *io)
 {
     apr_bucket *behind;
-    apr_off_t len = io->held_bytes < SLICE ? io->held_bytes : SLICE;
+    apr_off_t len;
 
-    if (apr_brigade_partition(io->held, len, &behind) != APR_SUCCESS
-        && behind != APR_BRIGADE_SENTINEL(io->held)) {
+    if (io->held_bytes == 0) {
+        refill(io);
+    }
+    len = io->held_bytes < SLICE ? io->held_bytes : SLICE;
+    if (io->gone
+        || (apr_brigade_partition(io->held, len, &behind) != APR_SUCCESS
+            && behind != APR_BRIGADE_SENTINEL(io->held))) {
         io->gone = true;
         return;
     }
     (void)apr_brigade_split_ex(io->held, behind, io->rest);
-    add_flush(io, io->held);
+    APR_BRIGADE_INSERT_TAIL(io->held,
+                            apr_bucket_flush_create(io->c->bucket_alloc));
     pass(io, io->held);
     APR_BRIGADE_CONCAT(io->held, io->rest);
     io->held_bytes -= len;
-    if (io->held_in_memory > io->held_bytes) {
-        io->held_in_memory = io->held_bytes;
-    }
     io->writable = false;
 }
 
@@ -159,11 +205,10 @@ static bool is_pause(const struct io *io)
 /* quiet: nobody has had anything to say for a moment. */
 static void deliver(struct io *io, bool quiet)
 {
-    if (io->phase != BODY || io->held_bytes == 0 || io->gone
-        || io->run->ended) {
+    if (io->phase != BODY || held(io) == 0 || io->gone || io->run->ended) {
         return;
     }
-    if (body_is_due(io) && io->held_bytes < HELD_MOST) {
+    if (body_is_due(io)) {
         /* Without a socket: as much as HTTP/2 takes without waiting. */
         if (io->client >= 0 ? io->writable
                             : io->output_bytes <= HELD_ENOUGH && quiet) {
@@ -171,8 +216,11 @@ static void deliver(struct io *io, bool quiet)
         }
         return;
     }
-    if (quiet || is_pause(io) || io->held_bytes >= HELD_ENOUGH) {
-        pass_all(io, quiet || is_pause(io));
+    if (quiet || is_pause(io)) {
+        pass_all(io, apr_bucket_flush_create(io->c->bucket_alloc));
+    }
+    else if (held(io) >= HELD_ENOUGH) {
+        pass_all(io, NULL);
     }
 }
 
@@ -184,7 +232,7 @@ static void cut(struct io *io)
 
     io->eos = true;
     apr_brigade_cleanup(io->held);
-    io->held_bytes = 0;
+    io->held_bytes = io->file_at = io->file_len = 0;
     if (io->r->main || io->kind == CGI_COMMAND) {
         return; /* what is returned tells mod_include */
     }
@@ -202,8 +250,7 @@ static void cut(struct io *io)
     }
 }
 
-/* --- what is held
- * ------------------------------------------------------------- */
+/* --- what is held -------------------------------------------------------- */
 
 static bool open_file(struct io *io)
 {
@@ -228,40 +275,41 @@ static bool open_file(struct io *io)
 static bool hold_in_file(struct io *io, const char *s, size_t len)
 {
     apr_os_file_t fd;
-    apr_bucket *b;
 
     if (!open_file(io) || apr_os_file_get(&fd, io->file) != APR_SUCCESS
         || pwrite(fd, s, len, io->file_len) != (ssize_t)len) {
         return false;
     }
-    b = apr_bucket_file_create(io->file, io->file_len, len, io->r->pool,
-                               io->c->bucket_alloc);
-    (void)apr_bucket_file_enable_mmap(b, 0); /* it grows */
-    APR_BRIGADE_INSERT_TAIL(io->held, b);
     io->file_len += (apr_off_t)len;
     return true;
+}
+
+static bool belongs_into_file(const struct io *io)
+{
+    return in_file(io) > 0 /* it comes behind that */
+           || (body_is_due(io) && io->held_bytes >= HELD_MEMORY);
 }
 
 /* buf: the bucket allocator's; it is taken. */
 static void hold(struct io *io, char *buf, size_t len)
 {
-    if (io->held_bytes == 0) {
+    if (held(io) == 0) {
         io->held_since = io->now;
     }
-    io->held_bytes += (apr_off_t)len;
-    if (body_is_due(io) && io->held_in_memory >= HELD_MEMORY
-        && hold_in_file(io, buf, len)) {
-        apr_bucket_free(buf);
-        return;
+    if (belongs_into_file(io)) {
+        if (held(io) < HELD_MOST && hold_in_file(io, buf, len)) {
+            apr_bucket_free(buf);
+            return;
+        }
+        pass_all(io, NULL); /* no room: the body waits for him after all */
     }
-    io->held_in_memory += (apr_off_t)len;
+    io->held_bytes += (apr_off_t)len;
     APR_BRIGADE_INSERT_TAIL(
         io->held,
         apr_bucket_heap_create(buf, len, apr_bucket_free, io->c->bucket_alloc));
 }
 
-/* --- the header
- * ------------------------------------------------------------------ */
+/* --- the header ---------------------------------------------------------- */
 
 static void discard(struct io *io, int status)
 {
@@ -362,8 +410,7 @@ static bool scan_header(struct io *io, const char *s, size_t len)
     }
 }
 
-/* --- from the script
- * ---------------------------------------------------------------- */
+/* --- from the script ----------------------------------------------------- */
 
 static void out_is_over(struct io *io)
 {
@@ -434,8 +481,7 @@ static void read_err(struct io *io)
     }
 }
 
-/* --- the body
- * --------------------------------------------------------------------- */
+/* --- the body ------------------------------------------------------------ */
 
 static void end_body(struct io *io)
 {
@@ -546,7 +592,7 @@ static void watch(const struct io *io, struct pollfd fds[FDS])
     else if (io->body == BODY_COMING) {
         client = POLLIN;
     }
-    if (body_is_due(io) && io->phase == BODY && io->held_bytes > 0) {
+    if (body_is_due(io) && io->phase == BODY && held(io) > 0) {
         client |= POLLOUT;
     }
     fds[CLIENT] = (struct pollfd){.fd = io->client, .events = client};
@@ -564,8 +610,7 @@ static int patience(const struct io *io)
     if (io->run->ended) {
         return 0; /* what is in the pipes now, and no more */
     }
-    if (io->phase == BODY && io->held_bytes > 0 && !body_is_due(io)
-        && pause < ms) {
+    if (io->phase == BODY && held(io) > 0 && !body_is_due(io) && pause < ms) {
         return pause;
     }
     return ms;
@@ -599,6 +644,15 @@ static void look_at_start(struct io *io)
     }
 }
 
+/* What says that this was all. */
+static void pass_end(struct io *io)
+{
+    io->eos = true;
+    pass_all(io, io->kind == CGI_COMMAND
+                     ? NULL
+                     : apr_bucket_eos_create(io->c->bucket_alloc));
+}
+
 /* stdout is at its end and the script goes on: the visitor has all of it. */
 static void say_that_was_all(struct io *io)
 {
@@ -606,12 +660,7 @@ static void say_that_was_all(struct io *io)
         || io->now < io->out_ended + apr_time_from_sec(END_WAIT_S)) {
         return;
     }
-    io->eos = true;
-    if (io->kind != CGI_COMMAND) {
-        APR_BRIGADE_INSERT_TAIL(io->held,
-                                apr_bucket_eos_create(io->c->bucket_alloc));
-    }
-    pass_all(io, true);
+    pass_end(io);
 }
 
 static void on_client(struct io *io, short happened)
@@ -727,20 +776,14 @@ static int not_whole(struct io *io)
         cgi_log_cut(io->run, io->too_much ? io->output_bytes : 0);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    return io->run->ended
-               ? cgi_answer_code(io->run, io->run->end.code, io->run->end_text)
-               : cgi_answer_away(io->run, io->run->lost);
+    return io->run->ended ? cgi_answer_ended(io->run)
+                          : cgi_answer_away(io->run, io->run->lost);
 }
 
 static int whole(struct io *io)
 {
     if (!io->eos) {
-        io->eos = true;
-        if (io->kind != CGI_COMMAND) {
-            APR_BRIGADE_INSERT_TAIL(io->held,
-                                    apr_bucket_eos_create(io->c->bucket_alloc));
-        }
-        pass_all(io, false);
+        pass_end(io);
     }
     return OK;
 }
@@ -758,7 +801,7 @@ static int finish(struct io *io)
         return OK;
     }
     if (run->refused) {
-        return cgi_answer_code(run, run->end.code, run->end_text);
+        return cgi_answer_ended(run);
     }
     if (io->body_error) {
         return bad_body(io);

@@ -53,8 +53,7 @@ struct cgiw_facts *cgi_facts(request_rec *r, const char *path)
     return f;
 }
 
-/* --- what the daemon gets
- * ----------------------------------------------------- */
+/* --- what the daemon gets ------------------------------------------------ */
 
 struct given {
     struct cgiw_request_fds fds;
@@ -200,8 +199,7 @@ int cgi_run_start(struct cgi_run *run, bool with_body)
     return OK;
 }
 
-/* --- what the daemon says
- * ------------------------------------------------------ */
+/* --- what the daemon says ------------------------------------------------ */
 
 bool cgi_run_reply(struct cgi_run *run)
 {
@@ -238,8 +236,7 @@ bool cgi_run_reply(struct cgi_run *run)
     }
 }
 
-/* --- stderr
- * ---------------------------------------------------------------------- */
+/* --- stderr -------------------------------------------------------------- */
 
 /* Whether Perl's missing file lies beside the script: by a look that no link
  * and no ".." leads elsewhere, since the name is the script's own word. */

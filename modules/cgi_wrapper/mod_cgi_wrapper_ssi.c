@@ -31,8 +31,7 @@ static bool refuse(request_rec *r, const char *what)
     return false;
 }
 
-/* --- cgi=""
- * ------------------------------------------------------------------- */
+/* --- cgi="" -------------------------------------------------------------- */
 
 /* A redirection cannot be followed inside a page; it is shown. */
 static void link_to(request_rec *rr, include_ctx_t *ctx, ap_filter_t *f,
@@ -77,8 +76,7 @@ static bool exec_cgi(include_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb,
     return status == OK;
 }
 
-/* --- cmd=""
- * -------------------------------------------------------------------- */
+/* --- cmd="" -------------------------------------------------------------- */
 
 /* What a command of a page has seen since NCSA's httpd. */
 static void add_page_vars(request_rec *r)
@@ -153,8 +151,7 @@ static bool exec_cmd(include_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb,
     return run_command(f, command);
 }
 
-/* --- the element
- * ------------------------------------------------------------------ */
+/* --- the element --------------------------------------------------------- */
 
 static bool execute(include_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb,
                     const char *tag, const char *value)

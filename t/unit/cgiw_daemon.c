@@ -942,7 +942,11 @@ static void quick_ends_leave_nothing(void **state)
     assert_true(eventually(is_idle, NULL));
     assert_int_equal(children_of(server.pid), 0);
     assert_true(descriptors_of(server.pid) <= before + 6);
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed */
     assert_true(anonymous_kb() <= kb + 16);
+#else
+    (void)kb;
+#endif
 }
 
 static void out_of_descriptors_it_answers_or_drops_and_goes_on(void **state)
@@ -1119,7 +1123,10 @@ static void root_is_gone_before_the_script_is_looked_at(void **state)
     (void)snprintf(file, sizeof file, "%s/trace", server.dir);
     (void)snprintf(root, sizeof root, "\"%s\"", site[0]);
     server.wrap = wrap;
+    /* One process cannot trace another twice: LeakSanitizer would, at exit. */
+    (void)setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
     server_start(&server);
+    (void)unsetenv("ASAN_OPTIONS");
     script(0, "a.cgi", "#!/bin/sh\necho $$\n");
     run_whole(&server, &r, 0, at(0, "a.cgi"), NULL);
     assert_int_equal(server_end(&server, 0), 0);

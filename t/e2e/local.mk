@@ -89,6 +89,7 @@ E2E_TESTS += t/root/cgi_attack_limits.t
 if BUILD_PROVISION
 E2E_TESTS += t/root/cgi_attack_http.t
 endif
+endif
 if BUILD_CGI_WRAPPER
 E2E_TESTS += t/e2e/cgi.t
 E2E_TESTS += t/e2e/cgi_alone.t

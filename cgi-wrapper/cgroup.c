@@ -483,6 +483,7 @@ void cgiw_cgroup_tick(struct cgiw_cgroup *cg, int64_t now_s)
     for (struct cgiw_leaf *l = cg ? cg->leaves : NULL; l; l = next) {
         next = l->next;
         if (l->state == LEAF_DYING) {
+            (void)cgiw_leaf_kill(l);
             leaf_retire(l);
         }
         else if (l->state == LEAF_DOOMED
@@ -733,6 +734,9 @@ int cgiw_leaf_kill(struct cgiw_leaf *leaf)
     leaf->over = leaf->over || (leaf->entered && leaf_is_empty(leaf));
     if (leaf->over) {
         return 0;
+    }
+    if (!leaf->entered && cgiw_group_empty(dir, h->version)) {
+        return -ESRCH;
     }
     if (h->version == 1) {
         return cgiw_group_kill_frozen(dir, 1);

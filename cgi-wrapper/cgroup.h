@@ -9,7 +9,7 @@
  * any mixture:
  *   - version 2 with controllers (the normal Debian server). A group with
  *     processes gives no controllers to groups below it, so the processes of
- *     BASE are moved to BASE/omakase-httpd. Only if BASE is ours to order: by
+ *     BASE are moved to BASE/omakase-httpd, which stays. Only if BASE is ours to order: by
  *     delegation (systemd's Delegate=yes), or because the operator has named
  *     it. Nobody else's process is ever moved.
  *   - version 1 hierarchies for cpu, memory, pids, freezer.
@@ -77,7 +77,7 @@ void cgiw_cgroup_close(struct cgiw_cgroup *cg);
 unsigned cgiw_cgroup_holds(const struct cgiw_cgroup *cg);
 
 /* Once a second, and no more often than it likes to: removes leaves that have
- * been idle for long, and takes back those whose processes took long to die.
+ * been idle for long, and sees to those given back with something still alive.
  * now_s: a monotonic clock's seconds. */
 void cgiw_cgroup_tick(struct cgiw_cgroup *cg, int64_t now_s);
 
@@ -114,9 +114,10 @@ void cgiw_leaf_use(struct cgiw_leaf *leaf, struct cgiw_use *use);
 
 /* Sends SIGKILL to every process of the leaf, also to those that are just
  * being forked, stopped, or in sessions of their own. Does not wait for their
- * end. A child that has yet to join is not in it: kill the main process, too.
- * 0, or -errno; -ENOSYS for NULL and where CGIW_HOLDS_KILL is not held:
- * cgiw_tree_sweep() is for that. */
+ * end. 0, or -errno: then kill the main process by its pid. -ESRCH: nothing is
+ * in it, or the main process has yet to join; -EBUSY: something may have got
+ * away, which cgiw_leaf_give() and cgiw_cgroup_tick() see to; -ENOSYS for NULL
+ * and where CGIW_HOLDS_KILL is not held: cgiw_tree_sweep() is for that. */
 int cgiw_leaf_kill(struct cgiw_leaf *leaf);
 
 /* Back to the pool, once the main process has been reaped. Still living processes are killed. NULL is

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FREEZE_MS 50
+#define FREEZE_MS 100
 #define DEPTH 4 /* ours have three levels */
 
 int cgiw_file_read(int dir, const char *name, char *buf, size_t size)
@@ -154,7 +154,8 @@ int cgiw_group_kill_frozen(int dir, int version)
     for (int i = 0; i < FREEZE_MS && !is_frozen(dir, version); i++) {
         pause_ms(1);
     }
-    rc = kill_listed(dir);
+    rc = is_frozen(dir, version) ? 0 : -EBUSY;
+    rc = kill_listed(dir) ? -EIO : rc;
     thawed = cgiw_file_write(dir, file, version == 2 ? "0" : "THAWED");
     return rc ? rc : thawed;
 }
@@ -183,7 +184,8 @@ static int remove_once(int parent, const char *name, int depth)
         }
         return dir < 0 ? dir : -ENOMEM;
     }
-    if (cgiw_file_write(dir, "cgroup.kill", "1")) {
+    if (cgiw_file_write(dir, "cgroup.kill", "1")
+        && cgiw_group_kill_frozen(dir, 2) && cgiw_group_kill_frozen(dir, 1)) {
         (void)kill_listed(dir);
     }
     while (depth > 0 && (e = readdir(d))) {

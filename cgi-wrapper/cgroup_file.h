@@ -26,7 +26,8 @@ int cgiw_dir_make(int dir, const char *name);
 
 /* Sends SIGKILL to all processes of the group (of version 2 without
  * cgroup.kill, or of version 1's freezer), held still by the freezer meanwhile
- * so that none can fork away. 0 or -errno. */
+ * so that none can fork away. 0 or -errno; -EBUSY: not all would be still, so
+ * one may have got away. */
 int cgiw_group_kill_frozen(int dir, int version);
 
 /* No process is in the group, which has none below. */

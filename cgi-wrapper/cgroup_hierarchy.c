@@ -125,7 +125,8 @@ static int move_out(int base)
         rc = dir < 0 ? dir : -errno;
     }
     while (list && fgets(pid, sizeof pid, list)) {
-        rc = cgiw_file_write(dir, "cgroup.procs", pid);
+        /* "0" stands for one that cannot be seen from here, and would be us. */
+        rc = *pid == '0' ? -EBUSY : cgiw_file_write(dir, "cgroup.procs", pid);
         if (rc == -ESRCH) {
             rc = 0; /* has ended meanwhile */
         }
@@ -135,6 +136,9 @@ static int move_out(int base)
     }
     if (list) {
         (void)fclose(list);
+    }
+    else if (fd >= 0) {
+        close(fd);
     }
     if (dir >= 0) {
         close(dir);
@@ -212,6 +216,19 @@ static unsigned enable(int base, bool may_move, int *rc)
     return have & want;
 }
 
+static bool has_systemd(void)
+{
+    return access("/run/systemd/system", F_OK) == 0;
+}
+
+static const char *advice(void)
+{
+    return has_systemd() ? "Delegate=yes for httpd's unit does it (systemctl "
+                           "edit apache2)"
+                         : "CGIWrapperName /GROUP/NAME with this very group "
+                           "allows to move them";
+}
+
 /* What version 2 holds in the daemon's new group, and why it does not hold the
  * rest. */
 static void take_controllers(struct finding *f, struct cgiw_hierarchy *v2,
@@ -219,7 +236,12 @@ static void take_controllers(struct finding *f, struct cgiw_hierarchy *v2,
 {
     unsigned has = controllers_in(v2->fd, "cgroup.controllers") & enabled;
 
-    v2->holds = CGIW_HOLDS_CPU_TIME | CGIW_HOLDS_KILL;
+    v2->holds = CGIW_HOLDS_CPU_TIME;
+    if (!faccessat(v2->fd, "cgroup.kill", W_OK, 0)
+        || !faccessat(v2->fd, "cgroup.freeze", W_OK, 0)) {
+        v2->holds |= CGIW_HOLDS_KILL;
+    }
+    why(f->h, CGIW_HOLDS_KILL, "cgroup v2 can neither kill nor freeze a group");
     why(f->h, v2->holds, "cgroup v2");
     for (size_t i = 0; i < sizeof of_v2 / sizeof *of_v2; i++) {
         if (has & of_v2[i].bit
@@ -231,9 +253,8 @@ static void take_controllers(struct finding *f, struct cgiw_hierarchy *v2,
         else if (rc == -EBUSY) {
             why(f->h, of_v2[i].holds,
                 "%s has processes of its own and is not delegated, so groups "
-                "below it get no controller: Delegate=yes for httpd's unit "
-                "does it (systemctl edit apache2)",
-                base);
+                "below it get no controller: %s",
+                base, advice());
         }
         else {
             why(f->h, of_v2[i].holds,
@@ -252,8 +273,7 @@ static void take_controllers(struct finding *f, struct cgiw_hierarchy *v2,
 static bool may_make(const struct finding *f, const struct cgiw_mount *m,
                      int base)
 {
-    return f->group || is_delegated(base) || !*m->own
-           || access("/run/systemd/system", F_OK);
+    return f->group || is_delegated(base) || !*m->own || !has_systemd();
 }
 
 /* --- the daemon's group --------------------------------------------------- */
@@ -299,7 +319,9 @@ static int make_group(struct finding *f, struct cgiw_hierarchy *h)
 {
     size_t len = strlen(h->path);
 
-    remove_stale(f, h->base);
+    if (!(f->flags & CGIW_CGROUP_LOOK)) {
+        remove_stale(f, h->base);
+    }
     h->fd = cgiw_dir_make(h->base, f->h->name);
     if (h->fd < 0) {
         return h->fd;
@@ -347,10 +369,7 @@ static void open_v2(struct finding *f, const struct cgiw_mount *m)
     }
     memcpy(base, h.path, sizeof base);
     if (!may_make(f, m, h.base)) {
-        why(f->h, ~0U,
-            "systemd has not delegated %s: Delegate=yes for httpd's unit does "
-            "it (systemctl edit apache2)",
-            base);
+        why(f->h, ~0U, "systemd has not delegated %s: %s", base, advice());
         close(h.base);
         return;
     }

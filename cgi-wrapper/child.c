@@ -62,7 +62,7 @@ static _Noreturn void fail(const struct cgiw_child *c, const char *what,
     refuse(c, CGIW_E22);
 }
 
-/* --- 1. as the daemon ------------------------------------------------------ */
+/* --- 1. as the daemon ----------------------------------------------------- */
 
 static void take_descriptors(const struct cgiw_child *c)
 {
@@ -107,7 +107,7 @@ static void enter(const struct cgiw_child *c)
     }
 }
 
-/* --- 2. groups, gid, uid --------------------------------------------------- */
+/* --- 2. groups, gid, uid -------------------------------------------------- */
 
 static void drop(const struct cgiw_child *c)
 {
@@ -126,7 +126,8 @@ static void drop(const struct cgiw_child *c)
 }
 
 /* Asked anew, as those calls have had bugs and surprises (RLIMIT_NPROC before
- * Linux 3.1, securebits); nothing of the script's is touched before it holds. */
+ * Linux 3.1, securebits); nothing of the script's is touched before it holds.
+ */
 static void verify(const struct cgiw_child *c)
 {
     uid_t uid = c->site->uid, r, e, s;
@@ -143,7 +144,7 @@ static void verify(const struct cgiw_child *c)
     }
 }
 
-/* --- 3. as the customer ---------------------------------------------------- */
+/* --- 3. as the customer --------------------------------------------------- */
 
 static void settle(const struct cgiw_child *c)
 {
@@ -295,8 +296,8 @@ static void read_first_line(const struct cgiw_child *c,
     int code;
 
     if (!my.target.readable) {
-        refuse(c, (enum cgiw_code)cgiw_target_unreadable(&my.target,
-                                                         &my.facts));
+        refuse(c,
+               (enum cgiw_code)cgiw_target_unreadable(&my.target, &my.facts));
     }
     len = pread(my.target.fd, head, sizeof head, 0);
     if (len < 0) {
@@ -332,8 +333,8 @@ static void add_query_words(const struct cgiw_child *c, size_t count)
 
     if (c->site->isindex && my.shebang.runs != CGIW_RUNS_BY_PHP_CGI
         && (!strcmp(method, "GET") || !strcmp(method, "HEAD"))) {
-        count += cgiw_isindex(variable("QUERY_STRING"), my.words,
-                              my.argv + count);
+        count +=
+            cgiw_isindex(variable("QUERY_STRING"), my.words, my.argv + count);
     }
     my.argv[count] = NULL;
 }
@@ -351,11 +352,9 @@ static _Noreturn void run_script(const struct cgiw_child *c)
 
     read_first_line(c, &rules);
     make_environment(c, my.shebang.runs == CGIW_RUNS_BY_PHP_CGI);
-    add_query_words(
-        c, cgiw_shebang_argv(&my.shebang, my.target.path, my.argv));
-    error = execute(
-        c, my.shebang.runs == CGIW_RUNS_ITSELF ? my.target.fd : -1,
-        my.shebang.interpreter);
+    add_query_words(c, cgiw_shebang_argv(&my.shebang, my.target.path, my.argv));
+    error = execute(c, my.shebang.runs == CGIW_RUNS_ITSELF ? my.target.fd : -1,
+                    my.shebang.interpreter);
     refuse(c, (enum cgiw_code)cgiw_shebang_failed(&my.shebang, error, &rules,
                                                   &my.facts));
 }

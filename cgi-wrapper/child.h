@@ -33,9 +33,9 @@ struct cgiw_child {
     unsigned holds;              /* cgiw_cgroup_holds() */
     struct cgiw_slot *slot;      /* in the shared table */
     uint32_t run;
-    uid_t own_uid;   /* 0, or whose scripts alone the daemon runs */
-    pid_t daemon;    /* whose child this is */
-    int confined;    /* the site's rule set, or -1 */
+    uid_t own_uid; /* 0, or whose scripts alone the daemon runs */
+    pid_t daemon;  /* whose child this is */
+    int confined;  /* the site's rule set, or -1 */
 };
 
 /* In the child, right after fork. All of the daemon's descriptors but 0 to 2

@@ -60,6 +60,7 @@ static const struct {
     {"/var/cache/fontconfig", READ},
     {"/var/lib/ghostscript", READ},
     {"/var/lib/texmf", READ},
+    {"/var/lib/php/sessions", READ | WRITE},
     {"/dev", DEVICES}, /* null, urandom, tty; making none */
     {"/dev/shm", READ | WRITE},
     {"/tmp", READ | WRITE},

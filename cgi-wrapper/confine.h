@@ -7,7 +7,8 @@
  *     directories for temporary files: other customers' trees, /home, /root,
  *     /srv, /mnt, backups, even where their modes would allow it;
  *   - writing, making, renaming, linking and removing of anything outside the
- *     site's own directories, /tmp, /var/tmp, /dev/shm and the mail drop;
+ *     site's own directories, /tmp, /var/tmp, /dev/shm, PHP's sessions and the
+ *     mail drop;
  *   - mounting, also in a user namespace of its own;
  *   - ptrace of processes outside it: the customer's other runs, php-fpm, FTP;
  *     from Linux 6.12 on also signals to them and their abstract sockets.

@@ -22,7 +22,7 @@
 #define CLIENT_MS 10000
 #define LIST_LINE_MAX 32768
 
-/* --- the socket ------------------------------------------------------------ */
+/* --- the socket ----------------------------------------------------------- */
 
 static int address(struct sockaddr_un *to, const char *path)
 {
@@ -102,8 +102,8 @@ static int listen_at(const char *path)
     }
     before = umask(0177);
     rc = unlink(path) != 0 && errno != ENOENT
-                 ? -1
-                 : bind(fd, (const struct sockaddr *)&to, sizeof to);
+             ? -1
+             : bind(fd, (const struct sockaddr *)&to, sizeof to);
     (void)umask(before);
     if (rc != 0 || listen(fd, 8) != 0) {
         rc = errno;
@@ -126,10 +126,9 @@ int cgiw_control_open(struct cgiw_daemon *d, struct omk_err *err)
     (void)snprintf(d->control_path, sizeof d->control_path, "%.4000s.%d", base,
                    (int)d->own_pid);
     d->listener = listen_at(d->control_path);
-    rc = d->listener < 0
-             ? -errno
-             : cgiw_daemon_watch(d, d->listener, EPOLLIN, CGIW_FROM_LISTENER, 0,
-                                 0);
+    rc = d->listener < 0 ? -errno
+                         : cgiw_daemon_watch(d, d->listener, EPOLLIN,
+                                             CGIW_FROM_LISTENER, 0, 0);
     if (rc == 0) {
         return OMK_OK;
     }
@@ -144,7 +143,7 @@ void cgiw_control_close(struct cgiw_daemon *d)
     }
 }
 
-/* --- answers --------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------- */
 
 static void append(struct cgiw_client *client, const char *text, size_t len)
 {
@@ -223,7 +222,8 @@ static void say_capabilities(const struct cgiw_daemon *d,
     append(client, line, cgiw_capabilities_json(&found, line, sizeof line));
 }
 
-static int is_meant(const struct cgiw_run *run, const char *word, uint64_t number)
+static int is_meant(const struct cgiw_run *run, const char *word,
+                    uint64_t number)
 {
     if (!strcmp(word, "all")) {
         return 1;
@@ -276,7 +276,7 @@ static void answer(struct cgiw_daemon *d, struct cgiw_client *client)
     }
 }
 
-/* --- clients --------------------------------------------------------------- */
+/* --- clients -------------------------------------------------------------- */
 
 static void forget(struct cgiw_daemon *d, struct cgiw_client *client)
 {

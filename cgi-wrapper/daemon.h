@@ -23,8 +23,8 @@ struct cgiw_run {
     char *script; /* the path of the request; malloc'd */
     int64_t started_ms;
     uint32_t number;
-    uint32_t live; /* its index in daemon.live and .pids */
-    int control;   /* -1 when the other side has closed it */
+    uint32_t live;        /* its index in daemon.live and .pids */
+    int control;          /* -1 when the other side has closed it */
     enum cgiw_code cause; /* why the daemon ended it, or CGIW_OK */
     uint64_t limit, used; /* of cause */
     int killed;

@@ -54,7 +54,8 @@ static void put_escaped(struct cgiw_json *json, const char *s, size_t len)
             escape[1] = (char)*c;
             put(json, escape, 2);
         }
-        else if (*c < ' ' || *c == 0x7f || (n == 2 && *c == 0xc2 && c[1] < 0xa0)) {
+        else if (*c < ' ' || *c == 0x7f
+                 || (n == 2 && *c == 0xc2 && c[1] < 0xa0)) {
             (void)snprintf(escape, sizeof escape, "\\u%04x",
                            n == 2 ? c[1] : *c);
             put(json, escape, 6);

@@ -77,8 +77,7 @@ void cgiw_complain(const char *id, const char *text, ...)
     va_end(ap);
     (void)strcat(line, "\n");
     /* A pipe that is full must not stop us; nobody can be told of that. */
-    if (poll(&out, 1, 0) == 1
-        && write(STDERR_FILENO, line, strlen(line)) < 0) {
+    if (poll(&out, 1, 0) == 1 && write(STDERR_FILENO, line, strlen(line)) < 0) {
         return;
     }
 }

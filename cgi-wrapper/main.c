@@ -34,7 +34,7 @@ enum { FD_REQUESTS = 3, FD_CONFIG = 4, FD_TABLE = 5, FD_FIRST_FREE = 6 };
 #define SWEEP_MS 10
 #define STOP_MS 5000
 
-/* --- the loop -------------------------------------------------------------- */
+/* --- the loop ------------------------------------------------------------- */
 
 int64_t cgiw_daemon_now_ms(void)
 {
@@ -112,10 +112,18 @@ static void on_event(struct cgiw_daemon *d, const struct epoll_event *event)
             drain(d);
         }
         break;
-    case CGIW_FROM_SIGNALS: on_signal(d); break;
-    case CGIW_FROM_LISTENER: cgiw_control_accept(d); break;
-    case CGIW_FROM_CLIENT: cgiw_control_client(d, index); break;
-    case CGIW_FROM_RUN: cgiw_reap_hangup(d, index, tag); break;
+    case CGIW_FROM_SIGNALS:
+        on_signal(d);
+        break;
+    case CGIW_FROM_LISTENER:
+        cgiw_control_accept(d);
+        break;
+    case CGIW_FROM_CLIENT:
+        cgiw_control_client(d, index);
+        break;
+    case CGIW_FROM_RUN:
+        cgiw_reap_hangup(d, index, tag);
+        break;
     }
 }
 
@@ -183,7 +191,7 @@ static int loop(struct cgiw_daemon *d)
     return 0;
 }
 
-/* --- the start ------------------------------------------------------------- */
+/* --- the start ------------------------------------------------------------ */
 
 /* Nothing of the caller's: its signals, environment, directory, session. */
 static int detach(void)
@@ -214,7 +222,10 @@ static int detach(void)
     return signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static int is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
+static int is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
 
 /* 0 to 5 are what they should be, and nothing else is open. */
 static int take_descriptors(struct omk_err *err)
@@ -298,17 +309,17 @@ static int watch(struct cgiw_daemon *d, struct omk_err *err)
                         strerror(errno));
     }
     rc = cgiw_daemon_watch(d, d->requests, EPOLLIN, CGIW_FROM_REQUESTS, 0, 0);
-    rc = rc ? rc
-            : cgiw_daemon_watch(d, d->signals, EPOLLIN, CGIW_FROM_SIGNALS, 0,
-                                0);
+    rc =
+        rc ? rc
+           : cgiw_daemon_watch(d, d->signals, EPOLLIN, CGIW_FROM_SIGNALS, 0, 0);
     return rc ? omk_fail(err, OMK_EIO, "", "epoll: %s", strerror(-rc)) : OMK_OK;
 }
 
 static int open_groups(struct cgiw_daemon *d, struct omk_err *err)
 {
-    int rc = d->config->cgroup ? cgiw_cgroup_open(&d->cgroup, d->config->cgroup,
-                                                  0, err)
-                               : OMK_OK;
+    int rc = d->config->cgroup
+                 ? cgiw_cgroup_open(&d->cgroup, d->config->cgroup, 0, err)
+                 : OMK_OK;
 
     d->holds = cgiw_cgroup_holds(d->cgroup);
     return rc;
@@ -333,10 +344,11 @@ static int set_up(struct cgiw_daemon *d, struct omk_err *err)
     ended = cgiw_table_end_leftovers(&d->table, config);
     if (ended != 0) {
         cgiw_complain("OMK0425",
-                      ended > 0 ? "processes of scripts that a daemon which was "
-                                  "killed had left were ended: %d"
-                                : "/proc cannot be read, so what a daemon that "
-                                  "was killed has left may still run: error %d",
+                      ended > 0
+                          ? "processes of scripts that a daemon which was "
+                            "killed had left were ended: %d"
+                          : "/proc cannot be read, so what a daemon that "
+                            "was killed has left may still run: error %d",
                       ended > 0 ? ended : -ended);
     }
     rc = make_room(d, err);
@@ -372,7 +384,7 @@ static int serve(void)
     return rc;
 }
 
-/* --- the command line ------------------------------------------------------ */
+/* --- the command line ----------------------------------------------------- */
 
 static int help(void)
 {
@@ -429,10 +441,16 @@ int main(int argc, char **argv)
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
-        case 'g': group = optarg; break;
-        case 'j': as_json = 1; break;
-        case '?': return 64;
-        default: what = option;
+        case 'g':
+            group = optarg;
+            break;
+        case 'j':
+            as_json = 1;
+            break;
+        case '?':
+            return 64;
+        default:
+            what = option;
         }
     }
     if (optind < argc || !what) {
@@ -440,9 +458,13 @@ int main(int argc, char **argv)
         return 64;
     }
     switch (what) {
-    case 'd': return serve();
-    case 'c': return capabilities(group, as_json);
-    case 'V': return puts("cgi-wrapper " OMAKASE_VERSION) < 0;
-    default: return help();
+    case 'd':
+        return serve();
+    case 'c':
+        return capabilities(group, as_json);
+    case 'V':
+        return puts("cgi-wrapper " OMAKASE_VERSION) < 0;
+    default:
+        return help();
     }
 }

@@ -16,7 +16,7 @@
  * these are collected, and others wait. */
 #define REAP_MAX 256
 
-/* --- the list of those that run -------------------------------------------- */
+/* --- the list of those that run ------------------------------------------- */
 
 void cgiw_reap_enter(struct cgiw_daemon *d, uint32_t index, pid_t pid)
 {
@@ -52,14 +52,14 @@ void cgiw_reap_forget(struct cgiw_daemon *d, struct cgiw_run *run,
     slot->stage = CGIW_STAGE_FREE;
 }
 
-/* --- killing --------------------------------------------------------------- */
+/* --- killing -------------------------------------------------------------- */
 
 void cgiw_reap_sweep(struct cgiw_daemon *d)
 {
     pid_t live[CGIW_TABLE_SLOTS];
     size_t count = 0;
 
-    if (d->holds & CGIW_HOLDS_KILL) {
+    if (d->holds & CGIW_HOLDS_KILL && !d->unswept) {
         return;
     }
     for (uint32_t i = 0; i < d->live_count; i++) {
@@ -99,7 +99,7 @@ void cgiw_reap_hangup(struct cgiw_daemon *d, uint32_t index, uint32_t number)
     cgiw_reap_kill(d, run, CGIW_OK, 0, 0);
 }
 
-/* --- ends ------------------------------------------------------------------ */
+/* --- ends ----------------------------------------------------------------- */
 
 struct end {
     int wait_status;
@@ -131,8 +131,7 @@ static void measure(const struct cgiw_daemon *d, const struct cgiw_run *run,
     }
     end->cpu_ms =
         (uint32_t)((cpu_us > run->cpu_us ? cpu_us : run->cpu_us) / 1000);
-    end->memory_bytes =
-        memory > run->memory_bytes ? memory : run->memory_bytes;
+    end->memory_bytes = memory > run->memory_bytes ? memory : run->memory_bytes;
     end->wall_ms = (uint32_t)(cgiw_daemon_now_ms() - run->started_ms);
 }
 
@@ -258,7 +257,7 @@ void cgiw_reap_children(struct cgiw_daemon *d)
     }
 }
 
-/* --- once a second --------------------------------------------------------- */
+/* --- once a second -------------------------------------------------------- */
 
 static void hold_to_limits(struct cgiw_daemon *d, struct cgiw_run *run,
                            uint64_t cpu_us, uint32_t processes, int64_t now_ms)

@@ -38,7 +38,7 @@ void cgiw_reap_hangup(struct cgiw_daemon *d, uint32_t index, uint32_t number);
 void cgiw_reap_tick(struct cgiw_daemon *d);
 
 /* Kills what lives below the daemon and belongs to no run. Nothing where
- * groups do that. */
+ * groups do that, unless one could not. */
 void cgiw_reap_sweep(struct cgiw_daemon *d);
 
 #endif

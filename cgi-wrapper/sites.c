@@ -37,7 +37,7 @@ static int fail(const struct record *r, int code, const char *what,
     return omk_fail(r->err, code, where, "%s: '%s'", what, value);
 }
 
-/* --- values ---------------------------------------------------------------- */
+/* --- values --------------------------------------------------------------- */
 
 static int number(const struct record *r, const char *value, uint64_t min,
                   uint64_t max, uint64_t *out)
@@ -104,7 +104,7 @@ static int account(const struct whole *w, const struct record *r,
                     out);
 }
 
-/* --- the keys of a site ---------------------------------------------------- */
+/* --- the keys of a site --------------------------------------------------- */
 
 static int octal(const struct record *r, const char *value, mode_t *out)
 {
@@ -238,7 +238,7 @@ static int site_key(const struct record *r, const char *pair,
     return limit_key(r, pair, value, &site->limits);
 }
 
-/* --- records --------------------------------------------------------------- */
+/* --- records -------------------------------------------------------------- */
 
 static int forbidden_user(const struct whole *w, const struct record *r,
                           const struct cgiw_site *site)
@@ -463,7 +463,7 @@ static int records(struct whole *w, size_t len, struct omk_err *err)
     return rc;
 }
 
-/* --- users ----------------------------------------------------------------- */
+/* --- users ---------------------------------------------------------------- */
 
 static int by_uid(const void *a, const void *b)
 {
@@ -501,7 +501,7 @@ static int number_users(struct whole *w, struct omk_err *err)
     return OMK_OK;
 }
 
-/* --- the whole ------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------ */
 
 /* Each record makes one site or one word at most. */
 static int allocate(struct whole *w, const char *blob, size_t len,
@@ -582,8 +582,9 @@ const struct cgiw_site *cgiw_config_site(const struct cgiw_config *config,
 static const struct cgiw_word *find(const struct cgiw_word *word,
                                     const char *name, size_t len)
 {
-    while (word
-           && (strncmp(word->from, name, len) != 0 || word->from[len] != '\0')) {
+    while (
+        word
+        && (strncmp(word->from, name, len) != 0 || word->from[len] != '\0')) {
         word = word->next;
     }
     return word;
@@ -593,8 +594,7 @@ const char *cgiw_site_interpreter(const struct cgiw_config *config,
                                   const struct cgiw_site *site,
                                   const char *from)
 {
-    const struct cgiw_word *word =
-        find(site->interpreters, from, strlen(from));
+    const struct cgiw_word *word = find(site->interpreters, from, strlen(from));
 
     word = word ? word : find(config->interpreters, from, strlen(from));
     return word ? word->to : NULL;

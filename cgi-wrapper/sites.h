@@ -58,7 +58,7 @@ struct cgiw_site {
     const char *path;     /* PATH, default CGIW_DEFAULT_PATH */
     const char *lang;     /* LANG, NULL: C.UTF-8 */
     struct cgiw_limits limits;
-    mode_t umask; /* default 022 */
+    mode_t umask;  /* default 022 */
     uint32_t user; /* sites of one uid have one number, below users */
     unsigned strict : 1, symlinks : 1, isindex : 1, unsafeinc : 1, nnp : 1,
         confine : 1, execcmd : 1;

@@ -25,7 +25,7 @@ struct datagram {
     int cut; /* it had more bytes or descriptors, or there was no room */
 };
 
-/* --- receiving ------------------------------------------------------------- */
+/* --- receiving ------------------------------------------------------------ */
 
 /* The kernel cuts what does not fit, and drops descriptors for which this
  * process has no room; what came all the same is ours to close. */
@@ -82,7 +82,7 @@ static void unpack(const struct cgiw_daemon *d, const struct datagram *in,
     fds->environment = *next;
 }
 
-/* --- refusing -------------------------------------------------------------- */
+/* --- refusing ------------------------------------------------------------- */
 
 static void drop(struct cgiw_daemon *d, const struct datagram *in,
                  const char *why)
@@ -162,8 +162,8 @@ static uint16_t retry_after_s(const struct cgiw_daemon *d,
 
     for (uint32_t i = 0; i < d->live_count; i++) {
         const struct cgiw_run *run = d->runs + d->live[i];
-        int64_t left = run->site->limits.wall_s
-                       - (now_ms - run->started_ms) / 1000;
+        int64_t left =
+            run->site->limits.wall_s - (now_ms - run->started_ms) / 1000;
 
         if (run->site->user == site->user && run->site->limits.wall_s
             && left < least) {
@@ -173,7 +173,7 @@ static uint16_t retry_after_s(const struct cgiw_daemon *d,
     return (uint16_t)(least < 1 ? 1 : least);
 }
 
-/* --- starting -------------------------------------------------------------- */
+/* --- starting ------------------------------------------------------------- */
 
 /* The site's rule set is made once, when its first script runs. Its two
  * directories are opened for that by their names, and nothing in them: a rule
@@ -231,11 +231,10 @@ static int prepare(struct cgiw_daemon *d, struct cgiw_run *run,
         return -1;
     }
     run->script = strndup(request->path, request->path_len);
-    rc = run->script ? cgiw_daemon_watch(d, run->control,
-                                         EPOLLRDHUP | EPOLLONESHOT,
-                                         CGIW_FROM_RUN, index,
-                                         run->number)
-                     : -ENOMEM;
+    rc = run->script
+             ? cgiw_daemon_watch(d, run->control, EPOLLRDHUP | EPOLLONESHOT,
+                                 CGIW_FROM_RUN, index, run->number)
+             : -ENOMEM;
     if (rc == 0) {
         return 0;
     }

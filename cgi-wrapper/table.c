@@ -26,14 +26,13 @@ int cgiw_table_open(int fd, struct cgiw_table *table, struct omk_err *err)
         return omk_fail(err, OMK_EIO, "run table", "fstat: %s",
                         strerror(errno));
     }
-    if (!S_ISREG(st.st_mode)
-        || st.st_size < (off_t)sizeof(struct cgiw_slot)) {
+    if (!S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(struct cgiw_slot)) {
         return omk_fail(err, OMK_EINVAL, "run table", "no file, or too small");
     }
-    table->count = st.st_size > (off_t)CGIW_TABLE_BYTES
-                       ? CGIW_TABLE_SLOTS
-                       : (uint32_t)((size_t)st.st_size
-                                    / sizeof(struct cgiw_slot));
+    table->count =
+        st.st_size > (off_t)CGIW_TABLE_BYTES
+            ? CGIW_TABLE_SLOTS
+            : (uint32_t)((size_t)st.st_size / sizeof(struct cgiw_slot));
     memory = mmap(NULL, table->count * sizeof(struct cgiw_slot),
                   PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (memory == MAP_FAILED) {
@@ -69,8 +68,7 @@ static int still_lives(const struct cgiw_slot *slot)
     uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);
     uint64_t started = slot->pid > 0 ? cgiw_tree_started(slot->pid) : 0;
 
-    return started != 0
-           && started >= slot->born_from_ns * ticks / 1000000000u
+    return started != 0 && started >= slot->born_from_ns * ticks / 1000000000u
            && started <= slot->born_to_ns * ticks / 1000000000u + 1;
 }
 
@@ -145,8 +143,8 @@ static int kill_sessions(const struct cgiw_table *table,
         if (session > 1
             && was_in_table(table, config, session,
                             owner_of(proc, entry->d_name))) {
-            killed += kill((pid_t)strtol(entry->d_name, NULL, 10), SIGKILL)
-                      == 0;
+            killed +=
+                kill((pid_t)strtol(entry->d_name, NULL, 10), SIGKILL) == 0;
         }
     }
     closedir(dir);

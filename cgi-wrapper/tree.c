@@ -16,7 +16,10 @@
 #include <unistd.h>
 
 /* A bomb that somebody outside keeps waking must not keep us. */
-#define STOP_PASSES 16
+#define STOP_PASSES 4
+
+/* Fewer would stop some each time, and never kill. */
+#define LEAST_PASSES 2
 
 struct process {
     pid_t pid, parent, session;
@@ -31,7 +34,7 @@ enum {
     UNKNOWN = -1, /* not looked at yet */
     NOT_OURS = -2,
     STRAY = -3,
-    UNSURE = -4 /* its parent has ended while the snapshot was taken */
+    UNSURE = -4 /* not to be said from this snapshot */
 };
 
 struct snapshot {
@@ -165,11 +168,27 @@ static int index_of(const pid_t *live, size_t count, pid_t pid)
     return STRAY;
 }
 
+/* Looks at p once more: its parent has ended while the snapshot was taken, and
+ * left it to somebody else. */
+static bool has_new_parent(struct process *p)
+{
+    struct process now;
+
+    if (!read_stat(p->pid, &now) || now.started != p->started
+        || now.parent == p->parent) {
+        return false;
+    }
+    p->parent = now.parent;
+    return true;
+}
+
 /* Up to a child of ours: that one says for all below it. */
-static int run_of(const struct snapshot *s, const struct process *p, pid_t self,
+static int run_of(const struct snapshot *s, struct process *p, pid_t self,
                   const pid_t *live, size_t count)
 {
     for (size_t steps = 0; steps <= s->count; steps++) {
+        struct process *parent;
+
         if (p->run != UNKNOWN) {
             return p->run;
         }
@@ -181,10 +200,11 @@ static int run_of(const struct snapshot *s, const struct process *p, pid_t self,
         if (p->parent == 0) {
             return NOT_OURS;
         }
-        p = find(s, p->parent);
-        if (!p) {
+        parent = find(s, p->parent);
+        if (!parent && !has_new_parent(p)) {
             break;
         }
+        p = parent ? parent : p;
     }
     return UNSURE;
 }
@@ -230,26 +250,31 @@ static void send(const struct process *p, int signal)
     close(fd);
 }
 
+static bool is_stopped(const struct process *p)
+{
+    return p->state == 'T' || p->state == 't';
+}
+
 static void send_to_strays(const struct snapshot *s, int signal)
 {
     for (size_t i = 0; i < s->count; i++) {
         const struct process *p = &s->list[i];
-        bool stopped = p->state == 'T' || p->state == 't';
 
-        if (p->run == STRAY && !is_over(p) && !(signal == SIGSTOP && stopped)) {
+        if (p->run == STRAY && !is_over(p)
+            && !(signal == SIGSTOP && is_stopped(p))) {
             send(p, signal);
         }
     }
 }
 
-/* A stray that was not in the snapshot before. */
+/* A stray that may be forking, and was not in the snapshot before. */
 static bool has_new(const struct snapshot *now, const struct snapshot *before)
 {
     for (size_t i = 0; i < now->count; i++) {
         const struct process *p = &now->list[i];
         const struct process *old;
 
-        if (p->run != STRAY || is_over(p)) {
+        if (p->run != STRAY || is_over(p) || is_stopped(p)) {
             continue;
         }
         old = find(before, p->pid);
@@ -336,7 +361,7 @@ int cgiw_tree_sweep(const pid_t *live, size_t count, unsigned budget_ms)
         }
         send_to_strays(&now, SIGKILL);
         (void)nanosleep(&dying, NULL);
-    } while (now_ms() < until);
+    } while (passes < LEAST_PASSES || now_ms() < until);
     free(now.list);
     free(before.list);
     return rc;
@@ -354,7 +379,9 @@ int cgiw_tree_use(const pid_t *live, size_t count, struct cgiw_tree_use *use)
         hertz = sysconf(_SC_CLK_TCK);
         page = sysconf(_SC_PAGESIZE);
     }
-    memset(use, 0, count * sizeof *use);
+    for (size_t i = 0; i < count; i++) {
+        use[i] = (struct cgiw_tree_use){0};
+    }
     if (!rc) {
         (void)attribute(&s, live, count);
     }

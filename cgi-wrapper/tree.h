@@ -29,10 +29,10 @@ int cgiw_tree_adopt(void);
  * when a run has ended or is to end (with its pid no longer in live), and once
  * a second while anything runs.
  *
- * Takes a system call or two when the caller has no children but these, and
- * never more than about budget_ms. 0: nothing is left but zombies, for the
- * caller to reap. 1: something is left, call again soon. -errno: /proc cannot
- * be read. */
+ * Takes a few system calls when the caller has no children but these, and
+ * never more than about budget_ms, or two passes over /proc. 0: nothing is
+ * left but zombies, for the caller to reap. 1: something is left, call again
+ * soon. -errno: /proc cannot be read. */
 int cgiw_tree_sweep(const pid_t *live, size_t count, unsigned budget_ms);
 
 struct cgiw_tree_use {

@@ -203,8 +203,8 @@ int cgiw_reply_send(int control, const struct cgiw_reply *reply,
     return n < 0 ? -errno : 0;
 }
 
-int cgiw_reply_parse(const void *datagram, size_t len,
-                     struct cgiw_reply *reply, const char **text)
+int cgiw_reply_parse(const void *datagram, size_t len, struct cgiw_reply *reply,
+                     const char **text)
 {
     struct cgiw_reply head;
 

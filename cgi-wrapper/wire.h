@@ -26,7 +26,8 @@
 #define CGIW_ENV_COUNT_MAX 2000  /* variables */
 #define CGIW_REPLY_TEXT_MAX 1024 /* bytes of a reply's text */
 #define CGIW_REQUEST_FDS_MAX 5
-#define CGIW_ENV_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define CGIW_ENV_SEALS                                                         \
+    (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 enum cgiw_kind {
     CGIW_RUN = 1,     /* the path is the script's file name */
@@ -38,8 +39,8 @@ enum { CGIW_NO_STDIN = 1 }; /* flags: no stdin is sent; it is /dev/null */
 struct cgiw_request {
     uint32_t magic;
     uint16_t version;
-    uint16_t kind;      /* enum cgiw_kind */
-    uint32_t site;      /* the ID of a site of the configuration */
+    uint16_t kind; /* enum cgiw_kind */
+    uint32_t site; /* the ID of a site of the configuration */
     uint32_t flags;
     uint32_t path_len;  /* bytes that follow this struct */
     uint32_t env_count; /* variables in the environment */
@@ -111,15 +112,16 @@ int cgiw_request_send(int sock, uint32_t site, const char *path,
                       int flags);
 
 /* Sends a reply with its text (may be NULL; cut at CGIW_REPLY_TEXT_MAX) by
- * a control descriptor, never waiting; magic and text_len are filled in. 0 or -errno:
- * -EAGAIN when the other side does not read, -EPIPE when it has closed. */
+ * a control descriptor, never waiting; magic and text_len are filled in. 0 or
+ * -errno: -EAGAIN when the other side does not read, -EPIPE when it has closed.
+ */
 int cgiw_reply_send(int control, const struct cgiw_reply *reply,
                     const char *text);
 
 /* Looks at a reply of len bytes. Returns 0, fills *reply and makes *text point
  * at its text in the datagram (reply->text_len bytes, not terminated); -1 when
  * it is none. Pure. */
-int cgiw_reply_parse(const void *datagram, size_t len,
-                     struct cgiw_reply *reply, const char **text);
+int cgiw_reply_parse(const void *datagram, size_t len, struct cgiw_reply *reply,
+                     const char **text);
 
 #endif

@@ -44,7 +44,7 @@ void server_record(struct server *s, const char *format, ...)
 void server_start(struct server *s);
 
 /* Closes the workers' end, or sends a signal where sig is not 0, and waits for
- * the daemon's end. Its wait status. */
+ * the daemon's end. Its wait status; -1 when it takes minutes. */
 int server_end(struct server *s, int sig);
 
 void server_remove(struct server *s);
@@ -67,7 +67,7 @@ void run_start(struct server *s, struct run *r, uint32_t site, const char *path,
 void run_body(struct run *r, const char *body);
 
 /* Reads output, errors and replies until the control descriptor is closed, or
- * a minute has passed, which fails the test. */
+ * minutes have passed, which fails the test. */
 void run_finish(struct run *r);
 
 /* Waits for one reply; without one the control descriptor is closed. */
@@ -80,7 +80,7 @@ void run_whole(struct server *s, struct run *r, uint32_t site, const char *path,
 /* Closes what is open. */
 void run_drop(struct run *r);
 
-/* Tries condition for up to a minute, a few milliseconds between. 1: it holds. */
+/* Tries condition for minutes, a few milliseconds between. 1: it holds. */
 int eventually(int (*condition)(void *), void *context);
 
 /* How many children a process has, zombies too; how many descriptors. */

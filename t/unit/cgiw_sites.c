@@ -7,7 +7,8 @@
 #include <string.h>
 
 #define FIRST "cgi-wrapper\t1\0"
-#define ALICE "site\t0\talice\t1001\t1002\t/srv/alice/web\talice\t/srv/alice/home\0"
+#define ALICE                                                                  \
+    "site\t0\talice\t1001\t1002\t/srv/alice/web\talice\t/srv/alice/home\0"
 #define BOB "site\t1\tbob\t2001\t2001\t/srv/bob\tbob\t/srv/bob\0"
 
 /* From memory of exactly that size, which is gone behind it. */
@@ -34,20 +35,21 @@ static void everything_there_is(void **state)
 
     (void)state;
     assert_int_equal(
-        PARSE(FIRST "log\t/var/log/cgi.log\0"
-                    "denied\t/etc/denied\0"
-                    "control\t/run/cgi\0"
-                    "httpd\t33\0"
-                    "cgroup\tomakase\0"
-                    "interpreter\t/usr/bin/php\t/usr/bin/php-cgi\0"
-                    "passenv\tTZ\0"
-                    "site\t0\talice\t1001\t1002\t/srv/alice/web\tal\t/srv/alice\t"
-                    "cpu=1\tmemory=68719476736\tprocesses=3\twall=4\t"
-                    "concurrent=5\toutput=6\tstrict=1\tsymlinks=1\tisindex=1\t"
-                    "unsafeinc=1\tnnp=1\tconfine=1\texeccmd=1\tpath=/bin:/x y\t"
-                    "lang=ja_JP.UTF-8\tumask=077\tshown=/web\0"
-                    "site-interpreter\t0\t/usr/bin/ruby\t/opt/ruby\0"
-                    "site-passenv\t0\tA_B\0",
+        PARSE(FIRST
+              "log\t/var/log/cgi.log\0"
+              "denied\t/etc/denied\0"
+              "control\t/run/cgi\0"
+              "httpd\t33\0"
+              "cgroup\tomakase\0"
+              "interpreter\t/usr/bin/php\t/usr/bin/php-cgi\0"
+              "passenv\tTZ\0"
+              "site\t0\talice\t1001\t1002\t/srv/alice/web\tal\t/srv/alice\t"
+              "cpu=1\tmemory=68719476736\tprocesses=3\twall=4\t"
+              "concurrent=5\toutput=6\tstrict=1\tsymlinks=1\tisindex=1\t"
+              "unsafeinc=1\tnnp=1\tconfine=1\texeccmd=1\tpath=/bin:/x y\t"
+              "lang=ja_JP.UTF-8\tumask=077\tshown=/web\0"
+              "site-interpreter\t0\t/usr/bin/ruby\t/opt/ruby\0"
+              "site-passenv\t0\tA_B\0",
               &c, NULL),
         OMK_OK);
     assert_string_equal(c->log, "/var/log/cgi.log");
@@ -113,13 +115,12 @@ static void users_are_numbered_by_uid(void **state)
     struct cgiw_config *c;
 
     (void)state;
-    assert_int_equal(
-        PARSE(FIRST "site\t0\tc\t3000\t100\t/c\tc\t/c\0"
-                    "site\t1\ta\t1000\t100\t/a\ta\t/a\0"
-                    "site\t2\tc\t3000\t100\t/c2\tc\t/c\0"
-                    "site\t3\tb\t2000\t100\t/b\tb\t/b\0",
-              &c, NULL),
-        OMK_OK);
+    assert_int_equal(PARSE(FIRST "site\t0\tc\t3000\t100\t/c\tc\t/c\0"
+                                 "site\t1\ta\t1000\t100\t/a\ta\t/a\0"
+                                 "site\t2\tc\t3000\t100\t/c2\tc\t/c\0"
+                                 "site\t3\tb\t2000\t100\t/b\tb\t/b\0",
+                           &c, NULL),
+                     OMK_OK);
     assert_int_equal(c->user_count, 3);
     assert_int_equal(c->sites[0].user, c->sites[2].user);
     assert_int_not_equal(c->sites[0].user, c->sites[1].user);
@@ -137,7 +138,10 @@ static const struct {
     int code;
     const char *says; /* part of where or text */
 } mistakes[] = {
-#define MISTAKE(label, text, code, says) {label, text, sizeof(text) - 1, code, says}
+#define MISTAKE(label, text, code, says)                                       \
+    {                                                                          \
+        label, text, sizeof(text) - 1, code, says                              \
+    }
 #define SITE(keys) FIRST "site\t0\ta\t1000\t1000\t/a\ta\t/a\t" keys "\0"
     MISTAKE("nothing", "", OMK_EINVAL, "empty"),
     MISTAKE("cut", "cgi-wrapper\t1", OMK_EINVAL, "cut"),
@@ -203,8 +207,9 @@ static const struct {
     MISTAKE("an interpreter without a path",
             FIRST "interpreter\tphp\t/usr/bin/php\0", OMK_EINVAL, "php"),
     MISTAKE("too many fields",
-            FIRST "a\tb\tc\td\te\tf\tg\th\ti\tj\tk\tl\tm\tn\to\tp\tq\tr\ts\tt\tu"
-                  "\tv\tw\tx\ty\tz\ta\tb\tc\td\te\tf\tg\0",
+            FIRST
+            "a\tb\tc\td\te\tf\tg\th\ti\tj\tk\tl\tm\tn\to\tp\tq\tr\ts\tt\tu"
+            "\tv\tw\tx\ty\tz\ta\tb\tc\td\te\tf\tg\0",
             OMK_EINVAL, "too many"),
 };
 
@@ -230,7 +235,8 @@ static void mistakes_say_where(void **state)
 
 static void not_root_one_has_sites_of_ones_own(void **state)
 {
-    static const char own[] = FIRST "httpd\t50\0site\t0\ta\t50\t50\t/a\ta\t/a\0";
+    static const char own[] =
+        FIRST "httpd\t50\0site\t0\ta\t50\t50\t/a\ta\t/a\0";
     struct cgiw_config *c = NULL;
     struct omk_err err;
 
@@ -249,9 +255,9 @@ static void beneath_the_root(void **state)
     const struct cgiw_site *s;
 
     (void)state;
-    assert_int_equal(PARSE(FIRST "site\t0\ta\t1000\t1000\t/srv/a\ta\t/a\0", &c,
-                           NULL),
-                     OMK_OK);
+    assert_int_equal(
+        PARSE(FIRST "site\t0\ta\t1000\t1000\t/srv/a\ta\t/a\0", &c, NULL),
+        OMK_OK);
     s = c->sites;
     assert_string_equal(cgiw_site_beneath(s, "/srv/a/b.cgi", 12), "b.cgi");
     assert_string_equal(cgiw_site_beneath(s, "/srv/a/b/c.cgi", 14), "b/c.cgi");

@@ -68,7 +68,9 @@ struct request {
 };
 
 #define HEAD(k, f, c, b)                                                       \
-    {CGIW_MAGIC, CGIW_VERSION, k, 7, f, 0, c, b}
+    {                                                                          \
+        CGIW_MAGIC, CGIW_VERSION, k, 7, f, 0, c, b                             \
+    }
 #define RUN HEAD(CGIW_RUN, 0, 1, 4)
 #define COMMAND HEAD(CGIW_EXEC_CMD, 0, 1, 4)
 
@@ -184,9 +186,8 @@ static size_t send_and_take(const char *command, int with_stdin, char *bytes,
     size_t count;
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
-    assert_int_equal(cgiw_request_send(pair[0], 3, "/a/b", command, 1, 4, &fds,
-                                       0),
-                     0);
+    assert_int_equal(
+        cgiw_request_send(pair[0], 3, "/a/b", command, 1, 4, &fds, 0), 0);
     *len = (size_t)recvmsg(pair[1], &message, 0);
     c = CMSG_FIRSTHDR(&message);
     if (!c) {
@@ -331,9 +332,8 @@ static void damaged_replies(void **state)
     for (uint16_t kind = 0; kind < 7; kind++) {
         reply.kind = kind;
         reply.text_len = 0;
-        assert_int_equal(
-            cgiw_reply_parse(&reply, sizeof reply, &got, &at),
-            kind >= CGIW_STARTED && kind <= CGIW_ENDED ? 0 : -1);
+        assert_int_equal(cgiw_reply_parse(&reply, sizeof reply, &got, &at),
+                         kind >= CGIW_STARTED && kind <= CGIW_ENDED ? 0 : -1);
     }
     reply.kind = CGIW_ENDED;
     reply.magic++;

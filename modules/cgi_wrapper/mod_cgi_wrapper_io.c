@@ -41,10 +41,9 @@ APLOG_USE_MODULE(cgi_wrapper);
 /* Workers that shall stop close their sockets under us, without an event; and
  * filters that watch a slow visitor's time do so when they are asked. */
 #define TICK_MS 1000
-#define TICK_HTTP2_MS 200 /* HTTP/2 has no socket to wait for */
-#define TICK_BODY_MS 32   /* the longest while its body is coming */
-#define AFTER_END                                                              \
-    (1u << 20) /* of bytes that were in the pipe: none is larger */
+#define TICK_HTTP2_MS 200    /* HTTP/2 has no socket to wait for */
+#define TICK_BODY_MS 32      /* the longest while its body is coming */
+#define AFTER_END (1u << 20) /* bytes: no larger pipe without privileges */
 #define BODY_READ 16384
 
 enum body { BODY_NONE, BODY_COMING, BODY_WAITS, BODY_WHOLE };
@@ -102,10 +101,25 @@ static bool body_is_due(const struct io *io)
     return io->body == BODY_COMING || io->body == BODY_WAITS;
 }
 
+/* Nothing of httpd's speaks HTTP for it. */
+static void without_protocol(request_rec *r)
+{
+    ap_filter_t *f = r->proto_output_filters;
+
+    while (f && f->frec->ftype < AP_FTYPE_CONNECTION) {
+        f = f->next;
+    }
+    r->output_filters = r->proto_output_filters = f;
+    r->connection->keepalive = AP_CONN_CLOSE;
+}
+
 static void pass(struct io *io, apr_bucket_brigade *bb)
 {
     apr_status_t rv;
 
+    if (io->kind == CGI_NPH && !io->passed) {
+        without_protocol(io->r);
+    }
     io->passed = true;
     rv = ap_pass_brigade(filters_of(io), bb);
     apr_brigade_cleanup(bb);
@@ -224,10 +238,20 @@ static void deliver(struct io *io, bool quiet)
     }
 }
 
+/* Also where the end of the connection is the end of the body. */
+static void reset_connection(struct io *io)
+{
+    struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+    if (io->client >= 0) {
+        (void)setsockopt(io->client, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    }
+    io->c->aborted = 1;
+}
+
 /* An answer that is not whole must not look so. */
 static void cut(struct io *io)
 {
-    struct linger now = {.l_onoff = 1, .l_linger = 0};
     apr_bucket_alloc_t *list = io->c->bucket_alloc;
 
     io->eos = true;
@@ -244,9 +268,7 @@ static void cut(struct io *io)
     APR_BRIGADE_INSERT_TAIL(io->held, apr_bucket_eos_create(list));
     pass(io, io->held);
     if (io->client >= 0) {
-        /* Where the end of the connection is the end of the body. */
-        (void)setsockopt(io->client, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-        io->c->aborted = 1;
+        reset_connection(io);
     }
 }
 
@@ -325,6 +347,9 @@ static void keep_headers(struct io *io)
 
 static void restore_headers(struct io *io)
 {
+    if (!io->err_headers_out) {
+        return; /* it had none yet */
+    }
     io->r->err_headers_out = io->err_headers_out;
     apr_table_clear(io->r->headers_out);
     io->r->status = HTTP_OK;
@@ -501,6 +526,7 @@ static void feed(struct io *io)
 
         if (b == APR_BRIGADE_SENTINEL(io->body_bb)) {
             io->body = BODY_COMING;
+            io->body_since = io->now;
             return;
         }
         if (APR_BUCKET_IS_EOS(b)) {
@@ -584,8 +610,14 @@ static void watch(const struct io *io, struct pollfd fds[FDS])
         (struct pollfd){.fd = run->ended ? -1 : run->control, .events = POLLIN};
     fds[OUT] = (struct pollfd){.fd = run->out, .events = POLLIN};
     fds[ERR] = (struct pollfd){.fd = run->err, .events = POLLIN};
-    fds[IN] = (struct pollfd){.fd = io->body == BODY_WAITS ? run->in : -1,
-                              .events = POLLOUT};
+    fds[IN] = (struct pollfd){.fd = -1, .events = POLLOUT};
+    fds[CLIENT] = (struct pollfd){.fd = -1};
+    if (run->ended) {
+        return; /* what is in its pipes, and nobody else's doings */
+    }
+    if (io->body == BODY_WAITS) {
+        fds[IN].fd = run->in;
+    }
     if (!body_is_due(io)) {
         client = POLLRDHUP;
     }
@@ -661,6 +693,13 @@ static void say_that_was_all(struct io *io)
         return;
     }
     pass_end(io);
+    if (io->kind != CGI_COMMAND && !io->r->main && !io->gone) {
+        /* httpd flushes when the request ends, which it does not yet. */
+        APR_BRIGADE_INSERT_TAIL(io->held,
+                                apr_bucket_flush_create(io->c->bucket_alloc));
+        (void)ap_pass_brigade(io->c->output_filters, io->held);
+        apr_brigade_cleanup(io->held);
+    }
 }
 
 static void on_client(struct io *io, short happened)
@@ -754,9 +793,7 @@ static int bad_body(struct io *io)
         cut(io);
         return OK;
     }
-    if (io->phase != HEADER) {
-        restore_headers(io);
-    }
+    restore_headers(io);
     return status;
 }
 
@@ -769,9 +806,7 @@ static int not_whole(struct io *io)
                    ? HTTP_INTERNAL_SERVER_ERROR
                    : OK;
     }
-    if (io->err_headers_out) {
-        restore_headers(io);
-    }
+    restore_headers(io);
     if (io->too_much || (io->run->ended && !io->run->end.code)) {
         cgi_log_cut(io->run, io->too_much ? io->output_bytes : 0);
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -797,7 +832,7 @@ static int finish(struct io *io)
         cgi_run_stderr(run, NULL, 0);
     }
     if (io->gone) {
-        io->c->aborted = 1;
+        reset_connection(io);
         return OK;
     }
     if (run->refused) {
@@ -806,7 +841,9 @@ static int finish(struct io *io)
     if (io->body_error) {
         return bad_body(io);
     }
-    if (io->phase == HEADER && !io->too_much) {
+    if (!io->too_much
+        && (io->phase == HEADER
+            || (io->kind == CGI_NPH && io->output_bytes == 0))) {
         return cgi_answer_no_header(run, &io->header, io->head, io->head_len);
     }
     if (io->phase == DISCARD && !io->too_much) {
@@ -825,18 +862,6 @@ static int client_socket(conn_rec *c)
     apr_os_sock_t fd;
 
     return socket && apr_os_sock_get(&fd, socket) == APR_SUCCESS ? fd : -1;
-}
-
-/* Nothing of httpd's speaks HTTP for it. */
-static void without_protocol(request_rec *r)
-{
-    ap_filter_t *f = r->proto_output_filters;
-
-    while (f && f->frec->ftype < AP_FTYPE_CONNECTION) {
-        f = f->next;
-    }
-    r->output_filters = r->proto_output_filters = f;
-    r->connection->keepalive = AP_CONN_CLOSE;
 }
 
 int cgi_io(struct cgi_run *run, enum cgi_kind kind, ap_filter_t *filters)
@@ -863,9 +888,6 @@ int cgi_io(struct cgi_run *run, enum cgi_kind kind, ap_filter_t *filters)
     io->now = io->begun = io->body_since = apr_time_now();
     cgiw_header_init(&io->header,
                      core->http_conformance == AP_HTTP_CONFORMANCE_UNSAFE);
-    if (kind == CGI_NPH) {
-        without_protocol(r);
-    }
     fetch_body(io);
     while (!is_over(io) && turn(io)) {
     }

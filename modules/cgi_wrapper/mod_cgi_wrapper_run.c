@@ -239,22 +239,30 @@ bool cgi_run_reply(struct cgi_run *run)
 /* --- stderr -------------------------------------------------------------- */
 
 /* Whether Perl's missing file lies beside the script: by a look that no link
- * and no ".." leads elsewhere, since the name is the script's own word. */
+ * and no ".." leads out of the host's root, since the name is the script's own
+ * word. */
 static bool lies_beside(request_rec *r, const char *script, const char *name)
 {
     struct open_how how = {.flags = O_PATH | O_CLOEXEC,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+    const char *root = cgi_root_of(r->server);
+    size_t len = strlen(root);
     const char *slash = ap_strrchr_c(script, '/');
     int dir, fd;
 
-    if (!slash) {
+    if (strncmp(script, root, len) != 0 || script[len] != '/') {
         return false;
     }
-    dir = open(apr_pstrmemdup(r->pool, script, (size_t)(slash - script)),
-               O_PATH | O_DIRECTORY | O_CLOEXEC);
+    dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0) {
         return false;
     }
+    script += len + 1;
+    name = apr_pstrcat(
+        r->pool,
+        slash < script ? ""
+                       : apr_pstrmemdup(r->pool, script, slash - script + 1),
+        name, NULL);
     fd = (int)syscall(SYS_openat2, dir, name, &how, sizeof how);
     cgi_close(&dir);
     if (fd < 0) {

@@ -10,8 +10,8 @@ if BUILD_PHP_POOL
 dist_man_MANS += doc/man/mod_php_pool.8
 endif
 if BUILD_CGI_WRAPPER
-dist_man_MANS += doc/man/mod_cgi_wrapper.8
 dist_man_MANS += doc/man/cgi-wrapper.8
+dist_man_MANS += doc/man/mod_cgi_wrapper.8
 endif
 if BUILD_PROVISION
 dist_man_MANS += doc/man/omakase.8 doc/man/omakase.conf.5 \

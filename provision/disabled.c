@@ -115,7 +115,7 @@ int omk_disabled_name(apr_pool_t *p, const struct omk_node *n, const char *text,
  * reached by one: -1. path is below web/. */
 static int find_file(int web, const char *path, struct stat *st)
 {
-    int fd = dup(web);
+    int fd = fcntl(web, F_DUPFD_CLOEXEC, 0);
     int rc = -1;
 
     while (fd >= 0) {

@@ -389,57 +389,65 @@ static const char *real_name(request_rec *r, struct stat *st)
     return len < 0 ? NULL : apr_pstrmemdup(r->pool, name, (apr_size_t)len);
 }
 
-static const struct omk_denied_entry *
-find(request_rec *r, const struct denied_conf *d, const struct omk_denied *list)
+/* Reads the list where it has changed, and says whether it has anything. A list
+ * that cannot be read again holds as it was. */
+static bool load(const struct server_conf *c)
 {
-    const struct omk_denied_entry *e = NULL;
-    const char *asked = below(r->filename, d->tree), *real;
-    struct stat st;
-
-    real = real_name(r, &st);
-    if (real) {
-        const char *path = below(real, d->real);
-
-        e = omk_denied_find(list, d->login, path ? path : "", st.st_dev,
-                            st.st_ino);
-    }
-    return !e && asked ? omk_denied_find(list, d->login, asked, 0, 0) : e;
-}
-
-/* OK, or 403 where the operator has disabled the script. A list that cannot be
- * read again holds as it was. */
-static int check_denied(request_rec *r)
-{
-    const struct server_conf *c = server_conf_of(r->server);
-    const struct omk_denied_entry *e = NULL;
+    struct denied *d = c->list;
     struct omk_err err = {0};
-    const char *path = NULL, *why = NULL;
-    bool read = false, complain;
+    bool read = false, complain, any;
 
-    if (!c->list || r->finfo.filetype != APR_REG) {
-        return OK;
-    }
-    (void)apr_thread_mutex_lock(c->list->mutex);
-    (void)omk_denied_load(&c->list->list, c->denied->file, &read, &err);
-    complain =
-        err.code ? !c->list->complained : read && c->list->list.damaged > 0;
-    c->list->complained = err.code != OMK_OK;
-    e = c->list->list.count ? find(r, c->denied, &c->list->list) : NULL;
-    if (e) {
-        path = apr_pstrdup(r->pool, e->path);
-        why = apr_pstrdup(r->pool, e->why);
-    }
-    (void)apr_thread_mutex_unlock(c->list->mutex);
+    (void)apr_thread_mutex_lock(d->mutex);
+    (void)omk_denied_load(&d->list, c->denied->file, &read, &err);
+    complain = err.code ? !d->complained : read && d->list.damaged > 0;
+    d->complained = err.code != OMK_OK;
+    any = d->list.count > 0;
+    (void)apr_thread_mutex_unlock(d->mutex);
     if (complain) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, ap_server_conf,
                      "OMK0217: php_pool: %s: %s", c->denied->file,
                      err.code ? err.text : "has lines that are none");
     }
-    if (!e) {
+    return any;
+}
+
+/* Why the script is disabled, of the request's pool; NULL: it is not. */
+static const char *find(request_rec *r, const struct server_conf *c)
+{
+    const char *asked = below(r->filename, c->denied->tree);
+    const struct omk_denied_entry *e = NULL;
+    struct stat st = {0};
+    const char *real = real_name(r, &st), *why = NULL;
+
+    real = real ? below(real, c->denied->real) : NULL;
+    (void)apr_thread_mutex_lock(c->list->mutex);
+    e = omk_denied_find(&c->list->list, c->denied->login, real ? real : "",
+                        st.st_dev, st.st_ino);
+    if (!e && asked) {
+        e = omk_denied_find(&c->list->list, c->denied->login, asked, 0, 0);
+    }
+    if (e) {
+        why = apr_pstrcat(r->pool, e->path,
+                          ": disabled by the operator: ", e->why, NULL);
+    }
+    (void)apr_thread_mutex_unlock(c->list->mutex);
+    return why;
+}
+
+/* OK, or 403 where the operator has disabled the script. */
+static int check_denied(request_rec *r)
+{
+    const struct server_conf *c = server_conf_of(r->server);
+    const char *why;
+
+    if (!c->list || r->finfo.filetype != APR_REG || !load(c)) {
         return OK;
     }
-    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                  "OMK0216: php_pool: %s: disabled by the operator: %s", path,
+    why = find(r, c);
+    if (!why) {
+        return OK;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "OMK0216: php_pool: %s",
                   why);
     return HTTP_FORBIDDEN;
 }

@@ -11,9 +11,11 @@ $teas = [
 ];
 [$colour, $ja, $jaWords, $english, $englishWords] = $teas[(int) date('z') % count($teas)];
 [$name, $words] = $en ? [$english, $englishWords] : [$ja, $jaWords];
-[$lang, $home, $title, $site, $back] = $en
-    ? ['en', '/en/', 'The tea of the day', 'Migiwa, tea and tableware', 'Home']
-    : ['ja', '/', '今日の一杯', '茶と器 みぎわ', 'ホーム'];
+[$lang, $home, $title, $site, $back, $note] = $en
+    ? ['en', '/en/', 'The tea of the day', 'Migiwa, tea and tableware', 'Home',
+        'This page is <code>today.cgi</code>, PHP that runs as CGI.']
+    : ['ja', '/', '今日の一杯', '茶と器 みぎわ', 'ホーム',
+        'このページは PHP で書かれた CGI、<code>today.cgi</code> です。'];
 header('Content-Type: text/html; charset=utf-8');
 header('Cache-Control: no-cache');
 ?>
@@ -27,12 +29,19 @@ header('Cache-Control: no-cache');
 <link rel="icon" href="/img/icon.svg" type="image/svg+xml">
 </head>
 <body>
+<header class="top"><div class="wrap">
+<a class="name" href="<?= $home ?>"><img src="/img/icon.svg" width="40" height="40" alt=""><span><?= $site ?></span></a>
+<nav><a href="<?= $home ?>"><?= $back ?></a></nav>
+</div></header>
 <main class="wrap page">
 <h1><?= $title ?></h1>
-<ul class="goods">
+<ul class="goods" style="max-width: 22rem">
 <li><svg aria-hidden="true" style="color:<?= $colour ?>"><use href="/img/goods.svg#tin"/></svg><div><h3><?= $name ?></h3><p><?= $words ?></p></div></li>
 </ul>
-<p><a href="<?= $home ?>"><?= $back ?></a></p>
+<div class="note"><p><?= $note ?></p></div>
 </main>
+<footer class="foot"><div class="wrap">
+<p>© <?= $site ?></p>
+</div></footer>
 </body>
 </html>

@@ -24,6 +24,7 @@ cgi_options { cpu = 0 memory = "1G" strict = on symlinks = off unsafe_inc = on
 END
 $n->customers_d("$off.conf", qq(domain "off.localhost" {}\ncgi = off\n));
 $n->customers_d("$gone.conf", qq(domain "gone.localhost" {}\nsuspended = on\n));
+$n->put('etc/omakase/httpd.d/log.conf', "<IfModule index_order_module>\nLogLevel index_order:trace1\n</IfModule>\n");
 $n->conf(qq(cgi { wall = 200 processes = 20 }\n));
 my ($code, undef, $err) = $n->omakase('apply');
 is($code, 0, 'applied') or BAIL_OUT($err);
@@ -42,6 +43,7 @@ SKIP: {
     cgi_anywhere();
     cgi_pages();
     cgi_runs();
+    cgi_names();
     cgi_disabled();
     cgi_goes_on();
 }
@@ -234,6 +236,10 @@ sub php_disabled {
     $n->put("$web/sub/new.php", '<?php echo "ran new";');
     is(runs('/sub/new.php'), '403', 'and when it is');
     symlink 'a.php', "$disk/link.php" or die $!;
+    symlink '/etc', "$disk/etc" or die $!;
+    ok_cgi('through a link', qr/by its name alone/, 'disable', "$all:/web/etc/shadow", '--why', 'x');
+    like($n->slurp('var/lib/omakase/cgi/denied'), qr{^$all\t0:0\t/web/etc/shadow\t}m, 'nothing out there is looked at');
+    ok_cgi('enabled', qr/may run again/, 'enable', "$all:/web/etc/shadow");
     ok_cgi('a link', qr/by its name alone/, 'disable', "$all:/web/link.php", '--why', 'x');
     is(runs('/a.php'), '200', 'what it leads to is another');
 
@@ -252,6 +258,12 @@ sub php_disabled {
     }
     is(($n->omakase('cgi', 'disable', "$all:/web/a.php", '--why', $_->[0]))[0], 65, "why: $_->[1]")
         for ['', 'nothing'], ["a\nb", 'two lines'], ['x' x 301, 'too long'];
+
+    open my $list, '>>', $n->root . '/var/lib/omakase/cgi/denied' or die $!;
+    print {$list} "by hand\n";
+    close $list;
+    is(runs('/shell.php'), '403', 'a damaged line lifts nothing');
+    like($n->slurp('var/log/omakase/httpd-error.log'), qr{OMK0217: php_pool: \S+/cgi/denied: has lines that are none}, 'and is told of');
 
     ok_cgi('enabled', qr{may run again}, 'enable', "$all:/web/shell.php");
     is(runs('/shell.php'), '200 ran third', 'runs again');
@@ -328,6 +340,12 @@ sub cgi_anywhere {
     }
     script($all, 'ini.cgi', "#!/usr/bin/php\n<?php header('X-A: b'); echo ini_get('opcache.enable'), ' ', ini_get('memory_limit'), ' ', extension_loaded('pdo') ? 'pdo' : '';");
     is((page('all.localhost', '/ini.cgi'))[1], '0 128M pdo', 'with our settings on top of the distribution') if -x '/usr/bin/php-cgi';
+    # What runs scripts costs the index files nothing.
+    $n->put("srv/omakase/$all/web/default.html", "index\n");
+    is((page('all.localhost', '/'))[1], "index\n", 'P2: an index');
+    like($n->slurp("srv/omakase/$all/log/error.log"), qr{index_order: / is default\.html, without a subrequest}, 'is found by a look')
+        if -e "$n->{layout}{modules}/mod_index_order.so";
+
     script($all, 'broken.cgi', "#!/usr/bin/perl\nthis is no perl;\n");
     is((page('all.localhost', '/broken.cgi'))[0], 500, 'P41: an error is a 500');
     like($n->slurp("srv/omakase/$all/log/error.log"), qr{E12 /web/broken\.cgi: }, 'which its log explains');
@@ -340,6 +358,10 @@ sub cgi_anywhere {
         unlike($text, qr/secret/, 'and not its source');
     }
     is((page('off.localhost', '/none.cgi'))[0], 404, 'what is not there');
+    script($gone, 'a.cgi', $PERL . 'print "secret";');
+    my ($status, $text) = page('gone.localhost', '/a.cgi');
+    is($status, 503, 'a suspended customer');
+    unlike($text, qr/secret/, 'whose source is not shown either');
     script($off, 'up/.htaccess', "Options +ExecCGI\n", 0644);
     script($off, 'up/a.cgi', $PERL);
     is((page('off.localhost', '/up/a.cgi'))[0], 500, 'which .htaccess cannot lift');
@@ -396,6 +418,26 @@ sub cgi_runs {
     my ($line) = grep { $_->{script} =~ m{/spin\.cgi\z} } map { decode_json($_) } split /\n/, $n->slurp('var/log/omakase/cgi.log');
     is("$line->{login} $line->{signal}", "$all 9", 'the usage log has its end');
     ok($line->{wall_ms} > 0 && $line->{memory_bytes} > 0, 'and its use');
+    return;
+}
+
+# Names that customers choose do nothing to the operator's terminal.
+sub cgi_names {
+    my $name = "w\e[2J\n\xc2\x9b.cgi";
+    script($all, $name, endless('select(undef, undef, undef, 0.02)'));
+    my $r = begin_request('all.localhost', '/w%1b%5b2J%0a%c2%9b.cgi');
+    my $top = until_json(sub { @{$_[0]} == 1 }, 'top');
+    is(@$top, 1, 'a script of such a name runs') or return;
+    my (undef, $text) = $n->omakase('cgi', 'top');
+    like($text, qr{^\d+\.\d+ +$all .* /web/w\?\[2J\?\?\?\.cgi$}m, 'cgi top');
+    my (undef, $killed) = $n->omakase('cgi', 'kill', $all);
+    like($killed, qr{\Akilled \S+  $all:/web/w\?\[2J\?\?\?\.cgi\n\z}, 'cgi kill');
+    answer_of($r);
+    ok_cgi('such a name', qr{\A$all:/web/w\?\[2J\?\?\?\.cgi is disabled\n\z}, 'disable', "$all:/web/$name", '--why', 'x');
+    is(runs('/w%1b%5b2J%0a%c2%9b.cgi'), '403', 'and disabled it is');
+    is((grep { $_->{path} eq "/web/w\e[2J\n\x{9b}.cgi" } @{decode_json(($n->omakase('--json', 'cgi', 'list'))[1])})[0]{login}, $all,
+        'JSON has it as it is');
+    ok_cgi('enabled', qr/may run again/, 'enable', "$all:/web/$name");
     return;
 }
 

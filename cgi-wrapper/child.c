@@ -206,6 +206,8 @@ static void make_environment(const struct cgiw_child *c, int for_php)
     struct cgiw_environ_rules rules = {
         .passenv = c->config->passenv,
         .site_passenv = site->passenv,
+        .setenv = c->config->setenv,
+        .site_setenv = site->setenv,
         .home = site->home,
         .user = site->username,
         .path = site->path,

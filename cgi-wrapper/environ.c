@@ -24,8 +24,10 @@ static const char *const names[] = {
 static const char *const beginnings[] = {"HTTP_", "REDIRECT_", "SSL_"};
 
 /* Nobody's but ours. HTTP_PROXY is what the header Proxy would become, and what
- * many programs take for the proxy to use (httpoxy). */
-static const char *const never[] = {"HTTP_PROXY", "HOME", "USER", "LOGNAME"};
+ * many programs take for the proxy to use (httpoxy). OpenSSL reads whom to trust
+ * from the last two, which mod_ssl has no use for. */
+static const char *const never[] = {"HTTP_PROXY", "HOME", "USER", "LOGNAME",
+                                    "SSL_CERT_FILE", "SSL_CERT_DIR"};
 
 /* What a build is made of. */
 struct build {
@@ -154,6 +156,16 @@ static int add_own(struct build *b, const char *name, const char *value)
     return add(b, b->own - n - 1, (size_t)n);
 }
 
+static int add_words(struct build *b, const struct cgiw_word *w)
+{
+    int rc = 0;
+
+    for (; w && !rc; w = w->next) {
+        rc = add_own(b, w->from, w->to);
+    }
+    return rc;
+}
+
 /* What nothing in the block can replace. */
 static int add_fixed(struct build *b, const struct cgiw_environ_rules *r)
 {
@@ -162,6 +174,8 @@ static int add_fixed(struct build *b, const struct cgiw_environ_rules *r)
     rc = rc ? rc : add_own(b, "USER", r->user);
     rc = rc ? rc : add_own(b, "LOGNAME", r->user);
     rc = rc ? rc : add_own(b, "SCRIPT_FILENAME", r->script_filename);
+    rc = rc ? rc : add_words(b, r->site_setenv);
+    rc = rc ? rc : add_words(b, r->setenv);
     return rc;
 }
 

@@ -22,6 +22,7 @@
 
 struct cgiw_environ_rules {
     const struct cgiw_word *passenv, *site_passenv; /* what the operator adds */
+    const struct cgiw_word *setenv, *site_setenv;   /* the same, with values */
     const char *home;            /* HOME */
     const char *user;            /* USER, LOGNAME */
     const char *path, *lang;     /* PATH, LANG */

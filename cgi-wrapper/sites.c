@@ -310,14 +310,18 @@ static int interpreter_record(struct whole *w, const struct record *r,
     return rc;
 }
 
-static int passenv_record(struct whole *w, const struct record *r, size_t at,
-                          const struct cgiw_word **list)
+/* With a value it is the operator's, and nobody else's. */
+static int variable_record(struct whole *w, const struct record *r, size_t at,
+                           int has_value, const struct cgiw_word **list)
 {
-    const char *name;
+    const char *name, *value = NULL;
     int rc = variable(r, r->field[at], &name);
 
+    if (!rc && has_value) {
+        rc = string(r, r->field[at + 1], &value);
+    }
     if (!rc) {
-        push_word(w, list, name, NULL);
+        push_word(w, list, name, value);
     }
     return rc;
 }
@@ -349,7 +353,10 @@ static int words_record(struct whole *w, const struct record *r)
         return interpreter_record(w, r, 1, &w->config.interpreters);
     }
     if (!strcmp(name, "passenv") && r->count == 2) {
-        return passenv_record(w, r, 1, &w->config.passenv);
+        return variable_record(w, r, 1, 0, &w->config.passenv);
+    }
+    if (!strcmp(name, "setenv") && r->count == 3) {
+        return variable_record(w, r, 1, 1, &w->config.setenv);
     }
     if (!strcmp(name, "site-interpreter") && r->count == 4) {
         rc = named_site(w, r, &site);
@@ -357,7 +364,11 @@ static int words_record(struct whole *w, const struct record *r)
     }
     if (!strcmp(name, "site-passenv") && r->count == 3) {
         rc = named_site(w, r, &site);
-        return rc ? rc : passenv_record(w, r, 2, &site->passenv);
+        return rc ? rc : variable_record(w, r, 2, 0, &site->passenv);
+    }
+    if (!strcmp(name, "site-setenv") && r->count == 4) {
+        rc = named_site(w, r, &site);
+        return rc ? rc : variable_record(w, r, 2, 1, &site->setenv);
     }
     return fail(r, OMK_EINVAL, "unknown record, or wrong number of fields",
                 name);

@@ -12,9 +12,11 @@
  *   cgroup       NAME                   below which this instance's groups are
  *   interpreter  FROM TO                a shebang's program and what runs it
  *   passenv      NAME                   lets a variable through
+ *   setenv       NAME VALUE             gives one to all scripts
  *   site         ID LOGIN UID GID ROOT USERNAME HOME [KEY=VALUE...]
  *   site-interpreter  ID FROM TO
  *   site-passenv      ID NAME
+ *   site-setenv       ID NAME VALUE
  *
  * Sites are numbered from 0 in the order they stand; what names a site stands
  * behind it. Keys: cpu, wall (seconds), memory, output (bytes), processes,
@@ -41,7 +43,7 @@ struct omk_err;
 /* A name that is let through, or an interpreter with what replaces it. */
 struct cgiw_word {
     const char *from;
-    const char *to; /* NULL for a name */
+    const char *to; /* or a variable's value; NULL for a name */
     const struct cgiw_word *next;
 };
 
@@ -62,6 +64,7 @@ struct cgiw_site {
         confine : 1, execcmd : 1;
     const struct cgiw_word *interpreters; /* of this site alone */
     const struct cgiw_word *passenv;
+    const struct cgiw_word *setenv; /* from: the name, to: the value */
 };
 
 struct cgiw_config {
@@ -69,6 +72,7 @@ struct cgiw_config {
     uid_t httpd_uid;                             /* (uid_t)-1: not given */
     const struct cgiw_word *interpreters;        /* of all sites */
     const struct cgiw_word *passenv;
+    const struct cgiw_word *setenv; /* from: the name, to: the value */
     const struct cgiw_site *sites;
     uint32_t site_count;
     uint32_t user_count; /* how many different uids sites have */

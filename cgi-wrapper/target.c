@@ -410,6 +410,22 @@ static int walk(struct walk *w, bool directory, struct cgiw_target *t)
     return rc;
 }
 
+/* The site's root, which is the operator's: an ACL of his shows as the group's
+ * bits, and a sticky bit keeps what is there from others. What is the customer's
+ * own is judged as any directory, since chmod is his. */
+static int check_root(struct walk *w)
+{
+    struct stat st;
+
+    if (fstat(w->fd, &st) != 0) {
+        return failed(w->facts, errno);
+    }
+    if (st.st_uid == 0 && (!(st.st_mode & S_IWOTH) || st.st_mode & S_ISVTX)) {
+        return 0;
+    }
+    return check_directory(w, NULL, &st);
+}
+
 static int begin(struct walk *w, const char *path, size_t len,
                  struct cgiw_target *t)
 {
@@ -439,7 +455,11 @@ static int begin(struct walk *w, const char *path, size_t len,
         return failed(f, errno);
     }
     w->fd = w->root_fd;
-    return 0;
+    rc = check_root(w);
+    if (rc) {
+        close(w->root_fd);
+    }
+    return rc;
 }
 
 /* Closes what the caller does not get, keep. */

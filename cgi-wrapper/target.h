@@ -5,10 +5,10 @@
  * opens with the customer's rights, and nothing here is of use to somebody who
  * could not have opened it himself.
  *
- * The rules. The root is the operator's, and trusted as it is (customers' roots
- * carry ACLs, which show as modes). Every directory below it belongs to root or
- * to the customer and is not writable by group or others (E03), and can be
- * entered (E13). No component is a symbolic link (E20), unless the site allows
+ * The rules. Every directory from the site's root on belongs to root or to the
+ * customer and is not writable by group or others (E03), and can be entered
+ * (E13); of a root that is root's, the group's bits and a sticky bit are the
+ * operator's affair (customers' roots carry ACLs, which show as modes). No component is a symbolic link (E20), unless the site allows
  * those whose owner is the customer or root and which end beneath the root:
  * then what they name is walked as well, from the root on, by the same rules.
  * The script is a regular file (E20) of the customer's own (E02), not writable

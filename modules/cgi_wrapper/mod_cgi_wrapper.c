@@ -140,6 +140,8 @@ static const command_rec commands[] = {
                     "cpu=, memory=, processes=, wall=, concurrent=, output="),
     AP_INIT_ITERATE("CGIWrapperPassEnv", cgi_set_passenv, NULL, RSRC_CONF,
                     "variables that scripts get besides CGI's own"),
+    AP_INIT_TAKE2("CGIWrapperSetEnv", cgi_set_env, NULL, RSRC_CONF,
+                  "a variable of the operator's, and its value"),
     AP_INIT_TAKE2("CGIWrapperInterpreter", cgi_set_interpreter, NULL, RSRC_CONF,
                   "a program of #! lines, and the one that runs instead"),
     AP_INIT_TAKE_ARGV("CGIWrapperDiagnostics", cgi_set_diagnostics, NULL,

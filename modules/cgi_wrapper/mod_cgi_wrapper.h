@@ -78,6 +78,7 @@ struct cgi_server {
     const apr_array_header_t *diagnostics; /* apr_ipsubnet_t *; NULL: unset */
     apr_array_header_t *interpreters;      /* struct cgi_word; its own alone */
     apr_array_header_t *passenv;           /* the same */
+    apr_array_header_t *setenv;            /* the same */
     int64_t
         site; /* the daemon's number for it, -1: none (set in post_config) */
 };
@@ -108,6 +109,8 @@ const char *cgi_set_root(cmd_parms *cmd, void *dummy, const char *dir,
 const char *cgi_set_switch(cmd_parms *cmd, void *dummy, int on);
 const char *cgi_set_limit(cmd_parms *cmd, void *dummy, const char *arg);
 const char *cgi_set_passenv(cmd_parms *cmd, void *dummy, const char *name);
+const char *cgi_set_env(cmd_parms *cmd, void *dummy, const char *name,
+                        const char *value);
 const char *cgi_set_interpreter(cmd_parms *cmd, void *dummy, const char *from,
                                 const char *to);
 const char *cgi_set_diagnostics(cmd_parms *cmd, void *dummy, int argc,

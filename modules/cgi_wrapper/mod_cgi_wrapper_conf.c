@@ -62,6 +62,7 @@ void *cgi_create_server(apr_pool_t *p, server_rec *s)
     }
     c->interpreters = apr_array_make(p, 0, sizeof(struct cgi_word));
     c->passenv = apr_array_make(p, 0, sizeof(struct cgi_word));
+    c->setenv = apr_array_make(p, 0, sizeof(struct cgi_word));
     c->site = -1;
     if (!s->is_virtual) {
         global = apr_pcalloc(p, sizeof *global);
@@ -89,7 +90,7 @@ void *cgi_merge_server(apr_pool_t *p, void *outer, void *inner)
     }
     c->limits_set = i->limits_set | o->limits_set;
     c->diagnostics = i->diagnostics ? i->diagnostics : o->diagnostics;
-    /* interpreters and passenv: the main server's are told to the daemon once,
+    /* interpreters, passenv and setenv: the main server's are told to the daemon once,
      * for all sites. */
     return c;
 }
@@ -344,6 +345,25 @@ const char *cgi_set_passenv(cmd_parms *cmd, void *dummy, const char *name)
         return bad(cmd, name, "is no variable's name");
     }
     add_word(cgi_server_of(cmd->server)->passenv, name, NULL);
+    return NULL;
+}
+
+const char *cgi_set_env(cmd_parms *cmd, void *dummy, const char *name,
+                        const char *value)
+{
+    const char *wrong = server_only(cmd);
+
+    (void)dummy;
+    if (wrong) {
+        return wrong;
+    }
+    if (!*name || strchr(name, '=') || !is_plain(name)) {
+        return bad(cmd, name, "is no variable's name");
+    }
+    if (!*value || !is_plain(value)) {
+        return bad(cmd, value, "is empty, or has control characters");
+    }
+    add_word(cgi_server_of(cmd->server)->setenv, name, value);
     return NULL;
 }
 
@@ -612,6 +632,7 @@ static void site(struct blob *b, server_rec *s)
     if (s->is_virtual) {
         words(b, "site-interpreter", number, c->interpreters);
         words(b, "site-passenv", number, c->passenv);
+        words(b, "site-setenv", number, c->setenv);
     }
 }
 
@@ -658,6 +679,7 @@ const char *cgi_write_config(apr_pool_t *pconf, apr_pool_t *p,
     }
     words(&b, "interpreter", NULL, cgi_server_of(main_server)->interpreters);
     words(&b, "passenv", NULL, cgi_server_of(main_server)->passenv);
+    words(&b, "setenv", NULL, cgi_server_of(main_server)->setenv);
     for (server_rec *s = main_server; s; s = s->next) {
         if (has_site(s)) {
             cgi_server_of(s)->site = sites++;

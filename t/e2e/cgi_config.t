@@ -50,6 +50,7 @@ CGIWrapperUser $u1
 CGIWrapperLimit cpu=10 memory=256M
 CGIWrapperStrict on
 CGIWrapperPassEnv GLOBAL
+CGIWrapperSetEnv GIVEN "a value"
 CGIWrapperInterpreter /usr/bin/php /usr/bin/php-cgi
 CGIWrapperDiagnostics 10.0.0.1
 CGIWrapperDenied "var/denied"
@@ -71,6 +72,7 @@ CGIWrapperDenied "var/denied"
     CGIWrapperConfine on
     CGIWrapperExecCmd on
     CGIWrapperPassEnv OWN OTHER
+    CGIWrapperSetEnv GIVEN his
     CGIWrapperInterpreter /usr/bin/ruby /usr/local/bin/ruby
 </VirtualHost>
 <VirtualHost *:*>
@@ -94,6 +96,7 @@ END
     is($global{denied}, $w->root . '/var/denied', 'CGIWrapperDenied, below ServerRoot');
     is($global{control}, $w->root . '/run/cgi.sock', 'CGIWrapperSocket, in the runtime directory');
     is($global{passenv}, 'GLOBAL', 'CGIWrapperPassEnv of the main server');
+    is_deeply([map {"@$_"} grep { $_->[0] eq 'setenv' } @r], ['setenv GIVEN a value'], 'CGIWrapperSetEnv of the main server');
     is($global{httpd}, $> ? undef : scalar getpwnam('www-data'), 'whom httpd serves as');
     my ($uid1, $uid2) = map { ($w->ids($_))[0] } 0, 1;
     my $s = site('outer', @r);
@@ -105,7 +108,7 @@ END
     is("$s->{cpu} $s->{memory} $s->{processes}", '20 268435456 0', 'limits by themselves: its own, and the outer ones');
     is(join('', @$s{qw(strict symlinks isindex unsafeinc nnp confine execcmd)}), '0011111', 'each switch');
     is_deeply([map {"@$_"} grep { $_->[0] =~ /^site-/ } @r], ["site-interpreter $s->{number} /usr/bin/ruby /usr/local/bin/ruby",
-        "site-passenv $s->{number} OWN", "site-passenv $s->{number} OTHER"], 'and its words besides the main server\'s');
+        "site-passenv $s->{number} OWN", "site-passenv $s->{number} OTHER", "site-setenv $s->{number} GIVEN his"], 'and its words besides the main server\'s');
     $s = site('suexec', @r);
     is("$s->{uid} $s->{user}", "$uid2 $u2", 'SuexecUserGroup of a host goes before CGIWrapperUser of the main server');
     is_deeply(site('off', @r), {}, 'CGIWrapper off: no site');
@@ -119,7 +122,7 @@ END
 sub htaccess {
     my $w = Omakase::Cgi->new(customers => 1);
     my @all = ('CGIWrapper on', 'CGIWrapperUser root', 'SuexecUserGroup root root', 'CGIWrapperCustomer x',
-        'CGIWrapperRoot /', 'CGIWrapperLimit cpu=0', 'CGIWrapperPassEnv LD_PRELOAD', 'CGIWrapperInterpreter /bin/sh /bin/sh',
+        'CGIWrapperRoot /', 'CGIWrapperLimit cpu=0', 'CGIWrapperPassEnv LD_PRELOAD', 'CGIWrapperSetEnv A b', 'CGIWrapperInterpreter /bin/sh /bin/sh',
         'CGIWrapperDiagnostics 127.0.0.1', 'CGIWrapperStrict off', 'CGIWrapperSymlinks on', 'CGIWrapperIsindex on',
         'CGIWrapperPerlUnsafeInc on', 'CGIWrapperNoNewPrivs off', 'CGIWrapperConfine off', 'CGIWrapperExecCmd on',
         'CGIWrapperProgram /bin/sh', 'CGIWrapperSocket /tmp/x', 'CGIWrapperLog /tmp/x', 'CGIWrapperDenied /tmp/x',
@@ -164,6 +167,8 @@ sub refused {
         ['CGIWrapperLimit memory=1T', qr/CGIWrapperLimit: 'memory=1T' needs a number of bytes/],
         ['CGIWrapperLimit memory=M', qr/CGIWrapperLimit: 'memory=M' needs a number of bytes/],
         ['CGIWrapperLimit memory=9223372036854775807G', qr/CGIWrapperLimit: 'memory=9223372036854775807G' needs/],
+        ['CGIWrapperSetEnv A=B c', qr/CGIWrapperSetEnv: 'A=B' is no variable's name/],
+        ["CGIWrapperSetEnv A b\x01", qr/CGIWrapperSetEnv: 'b.*' is empty, or has control/],
         ['CGIWrapperPassEnv A=B', qr/CGIWrapperPassEnv: 'A=B' is no variable's name/],
         ['CGIWrapperInterpreter php /usr/bin/php', qr/CGIWrapperInterpreter: 'php' is no absolute path/],
         ['CGIWrapperDiagnostics example.com', qr/CGIWrapperDiagnostics: 'example\.com' is no address/],

@@ -8,14 +8,17 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use Omakase::CgiAttack qw(as attacks processes slurp until_true);
 
-# Runs mallory's script until `ready`, with alice served meanwhile, goes away,
-# and says what is left of it.
+# Runs mallory's script until it has so many processes, with alice served
+# meanwhile, goes away, and says what is left of it.
 sub left_of {
     my ($w, $d, $a, $file, %o) = @_;
     my $patience = $a->{patience};
     my $run = $d->begin(site => 0, path => $file);
-    my $ready = $o{ready} // sub { processes($w, 'mallory') >= ($o{processes} // 1) };
-    until_true($ready, 60) or return "it did not get so far: " . $d->finish($run, 1)->{text};
+    # Not before it speaks: it has not made itself deaf till then.
+    my $bits = '';
+    vec($bits, fileno $run->{r_out}, 1) = 1;
+    select $bits, undef, undef, 60;
+    until_true(sub { processes($w, 'mallory') >= ($o{processes} // 1) }, 60) or return "it did not get so far: " . $d->finish($run, 1)->{text};
     my $gained = served($w, $d);
     $d->abort($run);
     return $gained if $gained;
@@ -49,13 +52,13 @@ my $DEAF = 'trap "" TERM HUP INT PIPE QUIT USR1; ';
 attacks(
     {name => 'a script that TERM does not end', modes => ['groups', 'no groups'],
         mutation => ['reap.c', 'cgiw_reap_kill(d, run, CGIW_OK, 0, 0);', ''],
-        attack => sub { my ($w, $d, $a) = @_; return left_of($w, $d, $a, $w->sh(mallory => 'deaf.cgi', $DEAF . 'while :; do sleep 1; done')) }},
+        attack => sub { my ($w, $d, $a) = @_; return left_of($w, $d, $a, $w->put(mallory => 'deaf.cgi', "#!/bin/sh\n${DEAF}echo; while :; do sleep 1; done\n")) }},
     {name => 'a child in a session of its own, whose parents are gone', modes => ['groups', 'no groups'],
         attack => sub {
             my ($w, $d, $a) = @_;
             my $file = $w->perl(mallory => 'escape.cgi', <<'EOT');
 use POSIX ();
-$SIG{$_} = 'IGNORE' for qw(TERM HUP INT);
+$SIG{$_} = 'IGNORE' for qw(TERM HUP INT PIPE);
 for (1 .. 5) {
     next if fork;
     POSIX::setsid();

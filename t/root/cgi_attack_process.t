@@ -180,7 +180,7 @@ my $links = says($w, $d, 'exec ls -l /proc/self/fd');
         ['PERL5LIB', '/tmp'], ['PERL5DB', 'BEGIN { evil }'], ['PYTHONPATH', '/tmp'], ['RUBYOPT', '-revil'], ['BASH_ENV', '/tmp/evil'],
         ['ENV', '/tmp/evil'], ['IFS', 'x'], ['PHPRC', '/tmp'], ['PHP_INI_SCAN_DIR', '/tmp'], ['NODE_OPTIONS', '-r /tmp/evil'],
         ['GCONV_PATH', '/tmp'], ['LOCPATH', '/tmp'], ['MALLOC_PERTURB_', '1'], ['TMPDIR', '/etc'], ['HTTP_PROXY', 'http://evil.localhost/'],
-        ['http_proxy', 'http://evil.localhost/'], ['PWD', '/etc'], ['SHELL', '/tmp/evil'], ['PATH_', '/tmp']),
+        ['http_proxy', 'http://evil.localhost/'], ['SSL_CERT_FILE', '/tmp/evil.pem'], ['SSL_CERT_DIR', '/tmp'], ['PWD', '/etc'], ['SHELL', '/tmp/evil'], ['PATH_', '/tmp']),
     {name => 'a worker\'s PATH, HOME, USER',
         mutation => [@OPEN],
         attack => sub {
@@ -188,6 +188,14 @@ my $links = says($w, $d, 'exec ls -l /proc/self/fd');
             return differs(says($w, $d, 'echo $PATH; echo $HOME; echo $USER $LOGNAME',
                     env => {PATH => '/tmp/evil', HOME => '/root', USER => 'root', LOGNAME => 'root'}),
                 "/usr/local/bin:/usr/bin:/bin\n$w->{alice}{root}\n$w->{alice}{login} $w->{alice}{login}\n");
+        }},
+    {name => 'a worker\'s value of what the operator has set',
+        config => sub { my ($w) = @_; return ("setenv\tOPERATORS\this own", "passenv\tOPERATORS", "site-setenv\t1\tPHP_INI_SCAN_DIR\t:/usr/share/his") },
+        mutation => ['environ.c', 'rc = rc ? rc : add_words(b, r->setenv);', ''],
+        attack => sub {
+            my ($w, $d) = @_;
+            return differs(says($w, $d, 'echo "$OPERATORS"; echo "$PHP_INI_SCAN_DIR"', env => {OPERATORS => 'evil', PHP_INI_SCAN_DIR => '/tmp/evil'}),
+                "his own\n:/usr/share/his\n");
         }},
     {name => 'a worker\'s library in alice\'s Perl, which reads what is hers',
         mutation => [@OPEN],

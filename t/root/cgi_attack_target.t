@@ -84,6 +84,7 @@ attacks(
             return alices($d, $file, 'E03');
         }},
     {name => 'the site\'s own root, open to all',
+        mutation => ['target.c', 'rc = check_root(w);', 'rc = 0;'],
         attack => sub {
             my ($w, $d) = @_;
             my $file = $w->sh(alice => 'x.cgi', $RAN);
@@ -201,6 +202,7 @@ attacks(
 
     # What is looked at is what runs.
     {name => 'mallory swaps a script in a directory that alice has opened',
+        alone => 0, # an interpreter opens what was swapped once more
         mutation => ['target.c', 'return refuse(w->facts, CGIW_E03, CGIW_PLAIN);', '(void)0;',
             'target.c', 'if (st->st_uid != w->rules->uid) {', 'if (0) {'],
         attack => sub {

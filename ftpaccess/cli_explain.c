@@ -250,7 +250,7 @@ int cli_explain(struct cli *c)
         return cli_fail(EX_USAGE, c->cmd, "no command that ProFTPD checks");
     }
     fd = open(c->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    disk = fd >= 0 ? ftpaccess_disk_open(fd) : NULL;
+    disk = fd >= 0 ? ftpaccess_disk_open(fd, false) : NULL;
     if (!disk) {
         if (fd >= 0) {
             close(fd);

@@ -26,38 +26,56 @@ struct kept {
 
 struct ftpaccess_disk {
     int root;
+    bool shut_in;
     struct ftpaccess_tree tree;
     struct kept *kept, *changed;
 };
 
+static const char *below(const char *path)
+{
+    path += strspn(path, "/");
+    return *path ? path : ".";
+}
+
 /* Resolved as in a chroot: links, absolute ones too, stay in the tree. */
-static int open_in(int root, const char *path, int flags)
+static int open_in(const struct ftpaccess_disk *d, const char *path, int flags)
 {
     const int careful = flags & O_PATH ? 0 : O_NOCTTY | O_NONBLOCK;
     const struct open_how how = {
         .flags = (unsigned)(flags | O_CLOEXEC | careful),
         .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
 
-    path += strspn(path, "/");
-    return (int)syscall(SYS_openat2, root, *path ? path : ".", &how,
-                        sizeof how);
+    if (d->shut_in) {
+        return openat(d->root, below(path), (int)how.flags);
+    }
+    return (int)syscall(SYS_openat2, d->root, below(path), &how, sizeof how);
+}
+
+static bool look(const struct ftpaccess_disk *d, const char *path,
+                 struct stat *st)
+{
+    int fd;
+    bool there;
+
+    if (d->shut_in) {
+        return fstatat(d->root, below(path), st, 0) == 0;
+    }
+    fd = open_in(d, path, O_PATH);
+    there = fd >= 0 && fstat(fd, st) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return there;
 }
 
 static enum ftpaccess_type disk_type(void *data, const char *path)
 {
-    const struct ftpaccess_disk *d = data;
     struct stat st;
-    int fd = open_in(d->root, path, O_PATH);
-    enum ftpaccess_type type = FTPACCESS_ABSENT;
 
-    if (fd < 0) {
-        return type;
+    if (!look(data, path, &st)) {
+        return FTPACCESS_ABSENT;
     }
-    if (fstat(fd, &st) == 0) {
-        type = S_ISDIR(st.st_mode) ? FTPACCESS_DIRECTORY : FTPACCESS_ENTRY;
-    }
-    close(fd);
-    return type;
+    return S_ISDIR(st.st_mode) ? FTPACCESS_DIRECTORY : FTPACCESS_ENTRY;
 }
 
 /* --- files -------------------------------------------------------------------- */
@@ -130,7 +148,23 @@ static struct kept *keep(struct ftpaccess_disk *d, const char *dir, int fd,
     return k;
 }
 
-/* A file that its user must not read is there all the same. */
+/* A file that its user must not read is there all the same. What is opened may
+ * be a newer one than was looked at: its own state is kept. */
+static struct kept *read_anew(struct ftpaccess_disk *d, const char *dir,
+                              const char *path, struct stat *st)
+{
+    int fd = open_in(d, path, O_RDONLY);
+    struct kept *k = NULL;
+
+    if (fd < 0 || (fstat(fd, st) == 0 && !S_ISDIR(st->st_mode))) {
+        k = keep(d, dir, fd, st);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return k;
+}
+
 static bool disk_source(void *data, const char *dir, struct ftpaccess_source *s)
 {
     struct ftpaccess_disk *d = data;
@@ -138,27 +172,18 @@ static bool disk_source(void *data, const char *dir, struct ftpaccess_source *s)
     struct kept **at = find(d, dir);
     struct kept *k = NULL;
     struct stat st;
-    int fd, look;
+    bool there;
 
     (void)snprintf(path, sizeof path, "%s/" FTPACCESS_NAME, dir);
-    fd = open_in(d->root, path, O_RDONLY);
-    look = fd >= 0 ? fd : open_in(d->root, path, O_PATH);
-    if (look >= 0 && fstat(look, &st) == 0 && !S_ISDIR(st.st_mode)) {
-        if (*at && same(&(*at)->st, &st)) {
-            k = *at;
-        }
-        else {
-            if (*at) {
-                retire(d, at);
-            }
-            k = keep(d, dir, fd, &st);
-        }
+    there = look(d, path, &st) && !S_ISDIR(st.st_mode);
+    if (there && *at && same(&(*at)->st, &st)) {
+        k = *at;
     }
-    else if (*at) {
-        retire(d, at);
-    }
-    if (look >= 0) {
-        close(look);
+    else {
+        if (*at) {
+            retire(d, at);
+        }
+        k = there ? read_anew(d, dir, path, &st) : NULL;
     }
     if (k) {
         *s = k->source;
@@ -204,7 +229,7 @@ static char **read_names(DIR *dir)
 static char **disk_entries(void *data, const char *path)
 {
     const struct ftpaccess_disk *d = data;
-    int fd = open_in(d->root, path, O_RDONLY | O_DIRECTORY);
+    int fd = open_in(d, path, O_RDONLY | O_DIRECTORY);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     char **names = NULL;
 
@@ -220,12 +245,13 @@ static char **disk_entries(void *data, const char *path)
 
 /* --- the whole ------------------------------------------------------------------ */
 
-struct ftpaccess_disk *ftpaccess_disk_open(int root_fd)
+struct ftpaccess_disk *ftpaccess_disk_open(int root_fd, bool shut_in)
 {
     struct ftpaccess_disk *d = calloc(1, sizeof *d);
 
     if (d) {
         d->root = root_fd;
+        d->shut_in = shut_in;
         d->tree = (struct ftpaccess_tree){d, disk_type, disk_source,
                                           disk_entries};
     }

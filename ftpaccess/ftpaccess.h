@@ -327,12 +327,13 @@ bool ftpaccess_survives(const struct ftpaccess_tree *tree,
                         const struct ftpaccess_command **command,
                         struct ftpaccess_verdict *verdict);
 
-/* A tree on disk. Links in it lead nowhere out of it. What source() gives is
- * valid until ftpaccess_disk_trim(), which frees what has changed since, or
+/* A tree on disk. Links in it lead nowhere out of it, unless the process is shut
+ * into the tree already: then shut_in saves the way around. What source() gives
+ * is valid until ftpaccess_disk_trim(), which frees what has changed since, or
  * ftpaccess_disk_close(). root_fd is the caller's to close afterwards. NULL for
  * want of memory. */
 struct ftpaccess_disk;
-struct ftpaccess_disk *ftpaccess_disk_open(int root_fd);
+struct ftpaccess_disk *ftpaccess_disk_open(int root_fd, bool shut_in);
 const struct ftpaccess_tree *ftpaccess_disk_tree(struct ftpaccess_disk *d);
 void ftpaccess_disk_trim(struct ftpaccess_disk *d);
 void ftpaccess_disk_close(struct ftpaccess_disk *d);

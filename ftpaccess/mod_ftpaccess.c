@@ -45,6 +45,7 @@ static struct {
     enum ftpaccess_lang langs[2];
     size_t lang_count;
     int root;
+    pr_fs_t *fs;
     struct ftpaccess_disk *disk; /* NULL before the login */
     struct ftpaccess_client client;
     bool allow_next;    /* SITE FTPACCESS ALLOW */
@@ -194,13 +195,15 @@ static bool judge_paths(cmd_rec *cmd, const struct ftpaccess_command *command,
     if (!judge(cmd, command, canonical, arg)) {
         return false;
     }
+    best = dir_best_path(cmd->tmp_pool, decoded);
+    if (best && strcmp(best, canonical) == 0) {
+        return true; /* there is no link on the way */
+    }
     real = beside(cmd->tmp_pool, canonical);
     if (strcmp(real, canonical) != 0 && !judge(cmd, command, real, arg)) {
         return false;
     }
-    best = on_name(command) ? NULL : dir_best_path(cmd->tmp_pool, decoded);
-    return !best || strcmp(best, canonical) == 0 || strcmp(best, real) == 0
-           || judge(cmd, command, best, arg);
+    return !best || on_name(command) || judge(cmd, command, best, arg);
 }
 
 /* --- names ------------------------------------------------------------------------- */
@@ -268,7 +271,7 @@ MODRET ftpaccess_pre_any(cmd_rec *cmd)
     }
     ftpaccess_disk_trim(state.disk);
     command = command_of(cmd, &skip);
-    if (!command) {
+    if (!command || command->not_all) { /* PASV and the like: ProFTPD's alone */
         return PR_DECLINED(cmd);
     }
     mend_name(cmd, command, argument(cmd, skip));
@@ -407,6 +410,41 @@ static bool check_text(pool *p, const char *path, int fd)
     return acceptable(p, *dir ? dir : "/", text, len);
 }
 
+/* --- the file system below ours: ProFTPD's own, which guards a chroot's /etc and
+ * /lib, or another module's ------------------------------------------------- */
+
+static int next_open(pr_fs_t *fs, pr_fh_t *fh, const char *path, int flags)
+{
+    do {
+        fs = fs->fs_next;
+    } while (fs && fs->fs_next && !fs->open);
+    if (!fs || !fs->open) {
+        errno = ENOSYS;
+        return -1;
+    }
+    return fs->open(fh, path, flags);
+}
+
+static int next_close(pr_fs_t *fs, pr_fh_t *fh, int fd)
+{
+    do {
+        fs = fs->fs_next;
+    } while (fs && fs->fs_next && !fs->close);
+    return fs && fs->close ? fs->close(fh, fd) : close(fd);
+}
+
+static int next_rename(pr_fs_t *fs, const char *from, const char *to)
+{
+    do {
+        fs = fs->fs_next;
+    } while (fs && fs->fs_next && !fs->rename);
+    if (!fs || !fs->rename) {
+        errno = ENOSYS;
+        return -1;
+    }
+    return fs->rename(fs, from, to);
+}
+
 static bool is_ftpaccess(const char *path)
 {
     return path && *path == '/' && strcmp(base_name(path), FTPACCESS_NAME) == 0;
@@ -420,14 +458,13 @@ static int ftpaccess_rename(pr_fs_t *fs, const char *from, const char *to)
     int fd;
     bool good;
 
-    (void)fs;
     if (session.xfer.path_hidden && strcmp(from, session.xfer.path_hidden) == 0
         && ftpaccess_store_is_broken_off()) {
         errno = ECONNABORTED;
         return -1;
     }
     if (!state.disk || !is_ftpaccess(to)) {
-        return rename(from, to);
+        return next_rename(fs, from, to);
     }
     fd = open(from, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
@@ -446,7 +483,7 @@ static int ftpaccess_rename(pr_fs_t *fs, const char *from, const char *to)
         errno = EPERM;
         return -1;
     }
-    return rename(from, to);
+    return next_rename(fs, from, to);
 }
 
 /* --- writing beside it ------------------------------------------------------------------ */
@@ -478,40 +515,49 @@ static bool copy_old(int to, const char *path)
     return n == 0 && lseek(to, 0, SEEK_SET) == 0;
 }
 
+/* A new file beside path, for reading too. The core's umask counts. */
+static int open_beside(pr_fh_t *fh, const char *path, int append)
+{
+    static unsigned count;
+    int n, fd;
+
+    do {
+        n = snprintf(state.pending.temporary, sizeof state.pending.temporary,
+                     "%s.%ld.%u.tmp", path, (long)getpid(), count);
+        if (n < 0 || (size_t)n >= sizeof state.pending.temporary) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        fd = next_open(state.fs, fh, state.pending.temporary,
+                       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+                           | append);
+    } while (fd < 0 && errno == EEXIST && ++count % 100);
+    return fd;
+}
+
 /* What is written to a .ftpaccess goes into a file beside it, until it is
  * whole and looked at: the old one stays in force meanwhile. */
 static int ftpaccess_open(pr_fh_t *fh, const char *path, int flags)
 {
     struct stat st;
-    mode_t mask;
-    int n, fd;
+    int fd;
 
     if (state.disk && (flags & O_CREAT)) {
         ftpaccess_store_sweep(path);
     }
     if (!state.disk || (flags & O_ACCMODE) == O_RDONLY || !is_ftpaccess(path)) {
-        return open(path, flags, PR_OPEN_MODE);
+        return next_open(state.fs, fh, path, flags);
     }
-    (void)fh;
     drop_pending();
-    n = snprintf(state.pending.temporary, sizeof state.pending.temporary,
-                 "%s.XXXXXX", path);
-    if (n < 0 || (size_t)n >= sizeof state.pending.temporary) {
-        errno = ENAMETOOLONG;
-        return -1;
+    if (lstat(path, &st) == 0
+        && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0) {
+        return -1; /* as without us: a file that its owner or mode protects */
     }
-    if (lstat(path, &st) == 0 && access(path, W_OK) != 0) {
-        return -1; /* as without us: a file that its mode protects */
-    }
-    fd = mkostemp(state.pending.temporary,
-                  (flags & O_APPEND) | O_CLOEXEC);
+    fd = open_beside(fh, path, flags & O_APPEND);
     if (fd < 0) {
         return -1;
     }
-    mask = umask(0);
-    (void)umask(mask);
-    if (fchmod(fd, PR_OPEN_MODE & ~mask) != 0
-        || (!(flags & O_TRUNC) && !copy_old(fd, path))) {
+    if (!(flags & O_TRUNC) && !copy_old(fd, path)) {
         close(fd);
         (void)unlink(state.pending.temporary);
         return -1;
@@ -526,9 +572,8 @@ static int ftpaccess_close(pr_fh_t *fh, int fd)
     pool *p;
     bool good;
 
-    (void)fh;
     if (fd < 0 || fd != state.pending.fd) {
-        return close(fd);
+        return next_close(state.fs, fh, fd);
     }
     p = session.curr_cmd_rec ? session.curr_cmd_rec->pool : session.pool;
     good = !(session.sf_flags & SF_ABORT)
@@ -541,7 +586,8 @@ static int ftpaccess_close(pr_fh_t *fh, int fd)
     }
     state.pending.fd = -1;
     if (close(fd) != 0
-        || rename(state.pending.temporary, state.pending.path) != 0) {
+        || next_rename(state.fs, state.pending.temporary, state.pending.path)
+               != 0) {
         int saved = errno;
 
         (void)unlink(state.pending.temporary);
@@ -637,7 +683,7 @@ MODRET ftpaccess_post_pass(cmd_rec *cmd)
     }
     take_user();
     state.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    state.disk = state.root >= 0 ? ftpaccess_disk_open(state.root) : NULL;
+    state.disk = state.root >= 0 ? ftpaccess_disk_open(state.root, true) : NULL;
     if (!state.disk) {
         pr_log_pri(PR_LOG_ERR,
                    MOD_FTPACCESS_VERSION ": OMK0514 cannot open / of user %s "
@@ -659,8 +705,6 @@ static int ftpaccess_sess_init(void)
 {
     config_rec *c =
         find_config(main_server->conf, CONF_PARAM, "FtpAccessEngine", FALSE);
-    pr_fs_t *fs;
-
     state.on = c && *((int *)c->argv[0]) == TRUE;
     if (!state.on) {
         return 0;
@@ -676,17 +720,23 @@ static int ftpaccess_sess_init(void)
         state.lang_count = 2;
     }
     take_address();
-    fs = pr_register_fs(session.pool, "ftpaccess", "/");
-    if (!fs) {
+    state.fs = pr_register_fs(session.pool, "ftpaccess", "/");
+    if (!state.fs) {
         pr_log_pri(PR_LOG_ERR,
                    MOD_FTPACCESS_VERSION ": OMK0514 cannot watch uploads: %s",
                    strerror(errno));
         return -1;
     }
+<<<<<<< HEAD
     fs->rename = ftpaccess_rename;
     fs->open = ftpaccess_open;
     fs->close = ftpaccess_close;
     fs->write = ftpaccess_store_write;
+=======
+    state.fs->rename = ftpaccess_rename;
+    state.fs->open = ftpaccess_open;
+    state.fs->close = ftpaccess_close;
+>>>>>>> ftpaccess
     pr_event_register(&ftpaccess_module, "core.exit", ftpaccess_exit, NULL);
     pr_feat_add("SITE FTPACCESS");
     return 0;

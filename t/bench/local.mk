@@ -14,6 +14,9 @@ BENCHMARKS += t/bench/provision
 check_PROGRAMS += t/bench/host
 BENCH_BUILT += t/bench/host
 endif
+if BUILD_MOD_FTPACCESS
+BENCHMARKS += t/bench/ftpaccess
+endif
 if BUILD_INDEX_ORDER
 BENCHMARKS += t/bench/index_order
 endif

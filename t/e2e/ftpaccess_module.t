@@ -20,12 +20,15 @@ my %host = ($office => 'pc2.tokyo.isp.example.jp', $elsewhere => 'pc3.osaka.isp.
 my @modules = ($module, grep {-e} '/usr/lib/proftpd/mod_copy.so');
 my $d;
 
-for my $hidden ('off', 'on') {
+my $hidden;
+for my $how ('off', 'on') {
+    $hidden = $how;
     subtest "HiddenStores $hidden" => sub { with_server("FtpAccessEngine on\nHiddenStores $hidden\n", \&everything) };
 }
 subtest 'both languages' => sub { with_server("FtpAccessEngine on\nFtpAccessLanguage both\n", \&languages) };
 subtest 'ProFTPD decides first' => sub {
     with_server("FtpAccessEngine on\nPathDenyFilter \\.ftpaccess\$\n", \&filtered);
+    with_server("FtpAccessEngine on\n", \&guarded);
     with_server("FtpAccessEngine on\n<Limit DELE>\nDenyAll\n</Limit>\n", \&limited);
     with_server("FtpAccessEngine on\nAllowOverwrite off\n", \&no_overwrite);
 };
@@ -242,6 +245,13 @@ sub other_ways {
         is(names('/web'), '.ftpaccess ftppass.txt page.html sub', 'under the right name');
     }
     is((try_put($c, '/web/.ftpaccess', 'x' x 300_000))[0] , 550, 'too long');
+    is((try_put($c, '/web/sub/.ftpaccess', rules('.jp')))[0], 226, 'a good one');
+    chmod 0444, $d->tree . '/web/sub/.ftpaccess';
+    is((try_put($c, '/web/sub/.ftpaccess', rules('all')))[0], $hidden eq 'on' ? 226 : 550, 'its mode protects it as without us');
+    chown 0, 0, $d->tree . '/web/sub/.ftpaccess';
+    $c->pasv;
+    is(($c->transfer('APPE /web/sub/.ftpaccess', "# x\n"))[0], 550, 'and its owner');
+    unlink $d->tree . '/web/sub/.ftpaccess';
     $c->quit;
     clean('/web');
     return;
@@ -316,6 +326,20 @@ sub filtered {
     my $c = $d->client($office);
     is((try_put($c, "/web/$_", rules('.jp')))[0], 550, "$_: a PathDenyFilter for .ftpaccess holds") for '.ftpaccess', '.ftppass';
     is(names('/web'), 'page.html sub', 'nothing is stored');
+    $c->quit;
+    return;
+}
+
+# What lies in etc and lib of a chroot ProFTPD guards.
+sub guarded {
+    my $c = $d->client($office);
+    $d->make_dir('/etc');
+    $d->make_dir('/lib');
+    $d->put('/etc/passwd', 'old');
+    is((try_put($c, $_, rules('.jp')))[0], 550, $_) for '/etc/passwd', '/etc/.ftpaccess', '/lib/.ftppass', '/lib/x';
+    is(codes($c, 'RNFR /web/page.html', 'RNTO /etc/x', 'RNFR /web/page.html', 'RNTO /lib/.ftpaccess'), '350 550 350 550', 'renames');
+    is($d->get('/etc/passwd'), 'old', 'nothing is changed');
+    is(names('/lib'), '', 'nothing is there');
     $c->quit;
     return;
 }

@@ -119,14 +119,4 @@ if BUILD_WEBLOG
 E2E_TESTS += t/e2e/weblog.t
 E2E_TESTS += t/e2e/weblog_lost.t
 E2E_TESTS += t/root/weblog.t
-if BUILD_CGI_WRAPPER
-E2E_TESTS += t/e2e/cgi.t
-E2E_TESTS += t/e2e/cgi_alone.t
-E2E_TESTS += t/e2e/cgi_config.t
-E2E_TESTS += t/e2e/cgi_duplex.t
-E2E_TESTS += t/e2e/cgi_http2.t
-E2E_TESTS += t/e2e/cgi_limits.t
-E2E_TESTS += t/e2e/cgi_memory.t
-E2E_TESTS += t/e2e/cgi_restart.t
-E2E_TESTS += t/e2e/cgi_ssi.t
 endif

@@ -51,8 +51,10 @@ struct weblog_sites {
     struct site *last; /* the last line's */
     uint64_t waiting;
     unsigned open;
-    uint64_t strays; /* lines without a site, since the last was told */
-    int64_t now_ms, stray_told_ms;
+    /* Lines that are none, and of customers who are not there, since that was
+     * told, and when. */
+    uint64_t strays, orphans;
+    int64_t now_ms, stray_told_ms, orphan_told_ms;
 };
 
 struct weblog_sites *weblog_sites_new(const struct weblog_conf *conf)
@@ -291,17 +293,17 @@ static uint64_t count_lines(const char *s, size_t len)
     return n;
 }
 
-static const char too_late[] = "they could not be written in time";
-
 static void tell_dropped(const struct weblog_sites *s, struct site *x,
-                         enum weblog_kind kind, const char *why)
+                         enum weblog_kind kind)
 {
     struct log *log = &x->logs[kind];
 
     if (log->dropped_lines) {
-        say(s, "OMK0504: %s: %llu lines (%llu bytes) of log/%s were dropped: %s",
+        say(s,
+            "OMK0504: %s: %llu lines (%llu bytes) of log/%s were dropped: "
+            "they could not be written in time",
             x->login, (unsigned long long)log->dropped_lines,
-            (unsigned long long)log->dropped_bytes, weblog_names[kind], why);
+            (unsigned long long)log->dropped_bytes, weblog_names[kind]);
     }
     log->dropped_lines = log->dropped_bytes = 0;
 }
@@ -341,6 +343,22 @@ static void drop_all(struct weblog_sites *s, struct log *log)
     log->dropped_bytes += log->len;
     s->waiting -= log->len;
     log->len = 0;
+}
+
+/* Of a customer who was removed, or never was. */
+static void drop_orphans(struct weblog_sites *s, const struct site *x,
+                         struct log *log)
+{
+    drop_all(s, log);
+    s->orphans += log->dropped_lines;
+    log->dropped_lines = log->dropped_bytes = 0;
+    if (is_news(s, &s->orphan_told_ms)) {
+        say(s,
+            "OMK0507: %llu lines of customers without log/ were dropped, the "
+            "last of %s",
+            (unsigned long long)s->orphans, x->login);
+        s->orphans = 0;
+    }
 }
 
 /* --- writing --------------------------------------------------------------- */
@@ -464,14 +482,12 @@ static int flush_log(struct weblog_sites *s, struct site *x,
         weblog_unlock(s->conf.lock_fd, x->key, WEBLOG_LOCK_FILES);
     }
     if (error == ENOENT) {
-        /* A customer who was removed. */
-        drop_all(s, log);
-        tell_dropped(s, x, kind, "there is no such customer");
+        drop_orphans(s, x, log);
         error = 0;
     }
     if (!error) {
         log->told_ms = 0;
-        tell_dropped(s, x, kind, too_late);
+        tell_dropped(s, x, kind);
         shrink(log, KEEP_BUF);
     }
     else if (error != EAGAIN) {
@@ -664,7 +680,7 @@ void weblog_sites_give_up(struct weblog_sites *s)
     for (struct site *x = s->dirty; x; x = x->next_dirty) {
         for (int k = 0; k < WEBLOG_KINDS; k++) {
             drop_all(s, &x->logs[k]);
-            tell_dropped(s, x, (enum weblog_kind)k, too_late);
+            tell_dropped(s, x, (enum weblog_kind)k);
         }
     }
 }

@@ -29,6 +29,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <unistd.h>
 
@@ -348,6 +349,23 @@ static bool passes_check(const struct pipe_conf *pipe, apr_pool_t *ptemp)
            && why == APR_PROC_EXIT && code == 0;
 }
 
+/* httpd ends its loggers by SIGTERM, at a graceful restart too, and its old
+ * children still write then. A program that has only just been started would
+ * die of it before it can ignore it, with their lines in the pipe: it gets the
+ * signal blocked, as a mask goes through exec(2). */
+static piped_log *start_program(const struct pipe_conf *pipe, apr_pool_t *plog)
+{
+    sigset_t term, before;
+    piped_log *log;
+
+    (void)sigemptyset(&term);
+    (void)sigaddset(&term, SIGTERM);
+    (void)pthread_sigmask(SIG_BLOCK, &term, &before);
+    log = ap_open_piped_log_ex(plog, pipe->program, APR_PROGRAM_ENV);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return log;
+}
+
 static int open_pipe(struct pipe_conf *pipe, apr_pool_t *plog,
                      apr_pool_t *ptemp, server_rec *s)
 {
@@ -360,7 +378,7 @@ static int open_pipe(struct pipe_conf *pipe, apr_pool_t *plog,
                      pipe->program);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    pipe->log = ap_open_piped_log_ex(plog, pipe->program, APR_PROGRAM_ENV);
+    pipe->log = start_program(pipe, plog);
     if (!pipe->log
         || apr_os_file_get(&fd, ap_piped_log_write_fd(pipe->log))
                != APR_SUCCESS) {

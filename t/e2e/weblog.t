@@ -13,6 +13,7 @@ my $combined = qr/\A127\.0\.0\.1 - \S+ \[\d\d\/\w{3}\/\d{4}(?::\d\d){3} [+-]\d{4
 
 subtest $_ => \&sites, $_ for qw(event worker prefork);
 subtest 'a start that fails says why' => \&failed_starts;
+subtest 'ended before it has begun' => \&slow_start;
 subtest 'other logs beside ours' => \&other_logs;
 subtest 'without the logger' => \&without;
 done_testing;
@@ -131,6 +132,33 @@ sub failed_starts {
         $i->site('ab-cdftp', 'example.localhost');
         like(fails($i), qr/omakase-weblog: root: is root; expected a user of the logger's own/, 'no logger as root');
     }
+    return;
+}
+
+# httpd sends SIGTERM to the logger at each graceful restart; one that has just
+# been started, and is not yet as far as to ignore it, has lines all the same.
+sub slow_start {
+    my $i = Omakase::Instance->new(daemons => ['httpd'], weblog => 1);
+    my $tree = $i->site('ab-cdftp', 'example.localhost');
+    my $program = $i->layout('libexec') . '/omakase-weblog';
+    my $slow = $i->root . '/slow';
+    open my $fh, '>', $slow or die "$slow: $!";
+    print {$fh} <<"END";
+#!/usr/bin/perl
+until ("\@ARGV" =~ /--check/ || -e '$slow.go') { select undef, undef, undef, 0.02 }
+exec '$program', \@ARGV;
+END
+    close $fh;
+    chmod 0755, $slow;
+    $i->{conf} = qq{WeblogProgram "$slow \${OMAKASE_WEBLOG}"\n};
+    $i->start;
+    is(get($i, $www, '/early')->{status}, 404, 'a request');
+    ok($i->httpd->graceful, 'and a graceful restart, while no logger reads yet');
+    open $fh, '>', "$slow.go" or die $!;
+    close $fh;
+    ok(until_true { grep {/early/} lines($tree, 'web.log') }, 'it is logged');
+    $i->stop;
+    ok(until_true { !loggers($i->root) }, 'and all loggers end');
     return;
 }
 

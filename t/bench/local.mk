@@ -18,6 +18,16 @@ if BUILD_INDEX_ORDER
 BENCHMARKS += t/bench/index_order
 endif
 
+BENCHMARKS += t/bench/weblog
+check_PROGRAMS += t/bench/keep t/bench/deflate
+BENCH_BUILT += t/bench/keep t/bench/deflate
+t_bench_keep_SOURCES = t/bench/keep.c
+t_bench_keep_CPPFLAGS = -I$(srcdir)/weblog $(AM_CPPFLAGS)
+t_bench_keep_LDADD = libweblog.la libomakase.la $(ZLIB_LIBS)
+t_bench_deflate_SOURCES = t/bench/deflate.c
+t_bench_deflate_CPPFLAGS = -I$(srcdir)/weblog $(AM_CPPFLAGS)
+t_bench_deflate_LDADD = $(ZLIB_LIBS)
+
 t_bench_mod_constant_la_SOURCES = t/bench/mod_constant.c
 t_bench_mod_constant_la_CPPFLAGS = $(AP_CPPFLAGS)
 t_bench_mod_constant_la_CFLAGS = $(AP_CFLAGS)

@@ -283,10 +283,10 @@ static int take(struct weblog_sites *s, struct site *x, enum weblog_kind kind)
 
 static uint64_t count_lines(const char *s, size_t len)
 {
-    const char *end = s + len;
+    const char *end = len ? s + len : s; /* NULL may be of 0 bytes */
     uint64_t n = 0;
 
-    while ((s = memchr(s, '\n', (size_t)(end - s)))) {
+    while (s < end && (s = memchr(s, '\n', (size_t)(end - s)))) {
         n++;
         s++;
     }

@@ -24,7 +24,7 @@ struct log {
     int fd; /* -1: not open */
     struct stat st;
     char *buf;
-    size_t len, cap;
+    size_t from, len, cap; /* what waits is buf[from] to buf[from + len] */
     uint64_t dropped_lines, dropped_bytes;
     /* When the operator heard that it cannot be written, or closed; 0: not. */
     int64_t told_ms, told_size_ms;
@@ -37,6 +37,7 @@ struct site {
     struct site *newer, *older; /* of those with files open */
     struct site *next_dirty;
     bool dirty, listed;
+    bool stuck; /* the last try did not write all */
     int dir; /* -1: not open */
     off_t key;
     int64_t retry_ms, used_ms;
@@ -175,6 +176,7 @@ static void close_fd(struct weblog_sites *s, int *fd)
 static void shrink(struct log *log, size_t most)
 {
     if (!log->len && log->cap > most) {
+        log->from = 0;
         free(log->buf);
         log->buf = NULL;
         log->cap = 0;
@@ -339,10 +341,10 @@ static void tell_stuck(const struct weblog_sites *s, struct site *x,
 
 static void drop_all(struct weblog_sites *s, struct log *log)
 {
-    log->dropped_lines += count_lines(log->buf, log->len);
+    log->dropped_lines += count_lines(log->buf + log->from, log->len);
     log->dropped_bytes += log->len;
     s->waiting -= log->len;
-    log->len = 0;
+    log->from = log->len = 0;
 }
 
 /* Of a customer who was removed, or never was. */
@@ -365,8 +367,8 @@ static void drop_orphans(struct weblog_sites *s, const struct site *x,
 
 static void consume(struct weblog_sites *s, struct log *log, size_t n)
 {
-    memmove(log->buf, log->buf + n, log->len - n);
     log->len -= n;
+    log->from = log->len ? log->from + n : 0;
     s->waiting -= n;
 }
 
@@ -376,43 +378,44 @@ static size_t next_piece(const struct weblog_sites *s, const struct log *log)
 {
     uint64_t size = (uint64_t)log->st.st_size;
     size_t most = log->len < PIECE ? log->len : PIECE;
-    const char *end;
+    const char *data = log->buf + log->from, *end;
 
     if (size < s->conf.size && s->conf.size - size < most) {
         size_t before = (size_t)(s->conf.size - size) - 1;
 
-        end = memchr(log->buf + before, '\n', most - before);
+        end = memchr(data + before, '\n', most - before);
         if (end) {
-            return (size_t)(end - log->buf) + 1;
+            return (size_t)(end - data) + 1;
         }
     }
     if (size + most > WEBLOG_HARD_MAX) {
         most = size < WEBLOG_HARD_MAX ? (size_t)(WEBLOG_HARD_MAX - size) : 0;
     }
-    end = most ? memrchr(log->buf, '\n', most) : NULL;
-    return end ? (size_t)(end - log->buf) + 1 : 0;
+    end = most ? memrchr(data, '\n', most) : NULL;
+    return end ? (size_t)(end - data) + 1 : 0;
 }
 
 /* One write. What it leaves of a line is taken back: nobody else appends, we
  * have the lock. */
 static int write_piece(struct weblog_sites *s, struct log *log, size_t piece)
 {
+    const char *data = log->buf + log->from;
     ssize_t n;
     size_t whole;
     int error = 0;
 
     do {
-        n = write(log->fd, log->buf, piece);
+        n = write(log->fd, data, piece);
     } while (n < 0 && errno == EINTR);
     if (n < 0) {
         return errno;
     }
     whole = (size_t)n;
     if (whole < piece) {
-        const char *end = n ? memrchr(log->buf, '\n', whole) : NULL;
+        const char *end = n ? memrchr(data, '\n', whole) : NULL;
 
         error = ENOSPC;
-        whole = end ? (size_t)(end - log->buf) + 1 : 0;
+        whole = end ? (size_t)(end - data) + 1 : 0;
         if (ftruncate(log->fd, log->st.st_size + (off_t)whole) != 0) {
             error = errno;
         }
@@ -509,6 +512,7 @@ static bool flush_site(struct weblog_sites *s, struct site *x)
 
         worst = error && worst != EAGAIN ? error : worst;
     }
+    x->stuck = worst != 0;
     x->used_ms = s->now_ms;
     x->retry_ms = s->now_ms
                   + (!worst             ? 0
@@ -532,11 +536,16 @@ static void mark_dirty(struct weblog_sites *s, struct site *x)
     }
 }
 
-static bool grow(struct log *log, size_t need)
+/* Room for n bytes more. */
+static bool grow(struct log *log, size_t n)
 {
-    size_t cap = log->cap ? log->cap : 1024;
+    size_t need = log->len + n, cap = log->cap ? log->cap : 1024;
     char *buf;
 
+    if (log->from && log->from + need > log->cap) {
+        memmove(log->buf, log->buf + log->from, log->len);
+        log->from = 0;
+    }
     while (cap < need) {
         cap *= 2;
     }
@@ -552,20 +561,31 @@ static bool grow(struct log *log, size_t need)
     return true;
 }
 
+/* The bounds are for those that cannot be written: the others' lines wait for no
+ * longer than it takes to read them. */
+static bool has_room(const struct weblog_sites *s, const struct site *x,
+                     const struct log *log, size_t n)
+{
+    return !x->stuck
+           || (s->waiting + n <= s->conf.wait_max
+               && log->len + n <= s->conf.site_max);
+}
+
 static void add(struct weblog_sites *s, struct site *x,
                 const struct weblog_line *line)
 {
     struct log *log = &x->logs[line->kind];
     size_t n = line->text_len + 1;
 
-    if (s->waiting + n > s->conf.wait_max || log->len + n > s->conf.site_max
-        || !grow(log, log->len + n)) {
+    if (!has_room(s, x, log, n) || !grow(log, n)) {
         log->dropped_lines++;
         log->dropped_bytes += n;
     }
     else {
-        memcpy(log->buf + log->len, line->text, line->text_len);
-        log->buf[log->len + n - 1] = '\n';
+        char *to = log->buf + log->from + log->len;
+
+        memcpy(to, line->text, line->text_len);
+        to[line->text_len] = '\n';
         log->len += n;
         s->waiting += n;
     }
@@ -596,7 +616,7 @@ void weblog_sites_line(struct weblog_sites *s, const char *line, size_t len)
     struct weblog_line parsed;
     struct site *x;
 
-    if (!weblog_line_parse(line, len, &parsed)) {
+    if (len >= WEBLOG_LINE_MAX || !weblog_line_parse(line, len, &parsed)) {
         stray(s, line, len);
         return;
     }

@@ -15,7 +15,6 @@
 #include "http_config.h"
 #include "http_core.h"
 #include "http_log.h"
-#include "ap_mpm.h"
 #include "mod_log_config.h"
 #include "apr_file_io.h"
 #include "apr_lib.h"
@@ -198,19 +197,13 @@ static const char *const levels[] = {"emerg",  "alert",  "crit",   "error",
                                      "trace5", "trace6", "trace7", "trace8"};
 #define LEVELS ((int)(sizeof levels / sizeof *levels))
 
-/* " [pid N:tid N] ", and where it was said at a level that is for debugging. */
+/* And where it was said, at a level that is for debugging. */
 static size_t put_process(char *out, size_t size, const ap_errorlog_info *info)
 {
-    int threaded = 0;
-    size_t len;
+    size_t len = (size_t)apr_snprintf(
+        out, size, "[pid %" APR_PID_T_FMT ":tid %" APR_PID_T_FMT "] ",
+        getpid(), gettid());
 
-    (void)ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
-    len = (size_t)apr_snprintf(out, size, "[pid %" APR_PID_T_FMT, getpid());
-    if (threaded) {
-        len += (size_t)apr_snprintf(out + len, size - len,
-                                    ":tid %" APR_PID_T_FMT, gettid());
-    }
-    len += (size_t)apr_snprintf(out + len, size - len, "] ");
     if (info->file && info->level >= APLOG_DEBUG) {
         len += (size_t)apr_snprintf(out + len, size - len, "%s(%d): ",
                                     apr_filepath_name_get(info->file),

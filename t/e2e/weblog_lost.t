@@ -3,7 +3,7 @@
 # rotations, graceful restarts (two loggers at once), SIGTERM to the logger,
 # SIGTERM to httpd and a new start.
 #
-# OMAKASE_SOAK=N makes it N times as many rounds; 12 are over 100 rotations
+# OMAKASE_SOAK=N makes it N times as many rounds; 16 are over 100 rotations
 # under each MPM.
 use v5.30;
 use warnings;

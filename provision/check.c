@@ -9,6 +9,7 @@
 #include "plan.h"
 #include "quota.h"
 #include "status.h"
+#include "weblog.h"
 
 #include <apr_strings.h>
 #include <string.h>
@@ -304,6 +305,12 @@ static void programs(const struct omk_check *c)
         omk_check_say(c, OMK_CHECK_WARNING, ID_PROGRAM, c->n->phpmyadmin,
                       "phpMyAdmin is not there",
                       "apt install phpmyadmin, or paths { phpmyadmin = \"\" }");
+    }
+    if (!omk_weblog_is_here(c->n)) {
+        omk_check_say(c, OMK_CHECK_WARNING, ID_PROGRAM, c->n->libexec,
+                      "omakase-weblog or mod_weblog is not there: httpd "
+                      "writes the customers' logs itself, and they grow",
+                      "install it with mod_weblog; paths { libexec modules }");
     }
 }
 

@@ -374,14 +374,23 @@ static int settle_log(const struct tree *t, const struct log *log, int fd)
     return fchmod(fd, log_mode(t, log)) == 0 ? 0 : errno;
 }
 
+/* Two steps: with fs.protected_regular the kernel refuses O_CREAT on the
+ * logger's files in a sticky directory, also to root. */
+static int open_log(const struct tree *t, const char *name)
+{
+    const int flags = O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    int fd = openat(t->fd[LOG], name, flags);
+
+    return fd >= 0 || errno != ENOENT
+               ? fd
+               : openat(t->fd[LOG], name, flags | O_CREAT | O_EXCL, 0600);
+}
+
 /* After planted(): there is nothing of others' in log/, nor will be. */
 static void make_logs(struct tree *t)
 {
     for (size_t k = 0; k < LOGS; k++) {
-        int fd = openat(t->fd[LOG], logs[k].name,
-                        O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK
-                            | O_CLOEXEC,
-                        0600);
+        int fd = open_log(t, logs[k].name);
         int error = fd < 0 ? errno : settle_log(t, &logs[k], fd);
 
         if (error) {

@@ -85,7 +85,7 @@ static void usage(FILE *to)
         "  --user NAME    whom to become, when root starts it\n"
         "  --size SIZE    at which a log is closed (50M; 4K to 190M)\n"
         "  --wait SIZE    of lines that cannot be written yet (64M)\n"
-        "  --open N       files that are open at once (1024)\n"
+        "  --open N       files that are open at once (4096)\n"
         "  --threads N    that compress (2; 1 to 16)\n"
         "  --level N      of the compression (6; 1 to 9)\n"
         "  --check        see whether all that is so, and end\n",
@@ -205,6 +205,10 @@ static void read_options(struct options *o, int argc, char **argv)
     if (optind < argc || !o->srv || !o->lock) {
         usage(stderr);
         exit(64);
+    }
+    if (*o->srv != '/' || *o->lock != '/') {
+        die(64, *o->srv != '/' ? o->srv : o->lock,
+            "expected an absolute path");
     }
 }
 
@@ -401,7 +405,7 @@ int main(int argc, char **argv)
             {
                 .size = (uint64_t)50 << 20,
                 .wait_max = (uint64_t)64 << 20,
-                .open_max = 1024,
+                .open_max = 4096,
                 .threads = 2,
                 .level = WEBLOG_LEVEL,
             },

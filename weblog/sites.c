@@ -24,7 +24,7 @@ struct log {
     int fd; /* -1: not open */
     struct stat st;
     char *buf;
-    size_t len, cap;
+    size_t from, len, cap; /* what waits is buf[from] to buf[from + len] */
     uint64_t dropped_lines, dropped_bytes;
     /* When the operator heard that it cannot be written, or closed; 0: not. */
     int64_t told_ms, told_size_ms;
@@ -37,6 +37,7 @@ struct site {
     struct site *newer, *older; /* of those with files open */
     struct site *next_dirty;
     bool dirty, listed;
+    bool stuck; /* the last try did not write all */
     int dir; /* -1: not open */
     off_t key;
     int64_t retry_ms, used_ms;
@@ -51,8 +52,10 @@ struct weblog_sites {
     struct site *last; /* the last line's */
     uint64_t waiting;
     unsigned open;
-    uint64_t strays; /* lines without a site, since the last was told */
-    int64_t now_ms, stray_told_ms;
+    /* Lines that are none, and of customers who are not there, since that was
+     * told, and when. */
+    uint64_t strays, orphans;
+    int64_t now_ms, stray_told_ms, orphan_told_ms;
 };
 
 struct weblog_sites *weblog_sites_new(const struct weblog_conf *conf)
@@ -173,6 +176,7 @@ static void close_fd(struct weblog_sites *s, int *fd)
 static void shrink(struct log *log, size_t most)
 {
     if (!log->len && log->cap > most) {
+        log->from = 0;
         free(log->buf);
         log->buf = NULL;
         log->cap = 0;
@@ -281,27 +285,27 @@ static int take(struct weblog_sites *s, struct site *x, enum weblog_kind kind)
 
 static uint64_t count_lines(const char *s, size_t len)
 {
-    const char *end = s + len;
+    const char *end = len ? s + len : s; /* NULL may be of 0 bytes */
     uint64_t n = 0;
 
-    while ((s = memchr(s, '\n', (size_t)(end - s)))) {
+    while (s < end && (s = memchr(s, '\n', (size_t)(end - s)))) {
         n++;
         s++;
     }
     return n;
 }
 
-static const char too_late[] = "they could not be written in time";
-
 static void tell_dropped(const struct weblog_sites *s, struct site *x,
-                         enum weblog_kind kind, const char *why)
+                         enum weblog_kind kind)
 {
     struct log *log = &x->logs[kind];
 
     if (log->dropped_lines) {
-        say(s, "OMK0504: %s: %llu lines (%llu bytes) of log/%s were dropped: %s",
+        say(s,
+            "OMK0504: %s: %llu lines (%llu bytes) of log/%s were dropped: "
+            "they could not be written in time",
             x->login, (unsigned long long)log->dropped_lines,
-            (unsigned long long)log->dropped_bytes, weblog_names[kind], why);
+            (unsigned long long)log->dropped_bytes, weblog_names[kind]);
     }
     log->dropped_lines = log->dropped_bytes = 0;
 }
@@ -337,18 +341,34 @@ static void tell_stuck(const struct weblog_sites *s, struct site *x,
 
 static void drop_all(struct weblog_sites *s, struct log *log)
 {
-    log->dropped_lines += count_lines(log->buf, log->len);
+    log->dropped_lines += count_lines(log->buf + log->from, log->len);
     log->dropped_bytes += log->len;
     s->waiting -= log->len;
-    log->len = 0;
+    log->from = log->len = 0;
+}
+
+/* Of a customer who was removed, or never was. */
+static void drop_orphans(struct weblog_sites *s, const struct site *x,
+                         struct log *log)
+{
+    drop_all(s, log);
+    s->orphans += log->dropped_lines;
+    log->dropped_lines = log->dropped_bytes = 0;
+    if (is_news(s, &s->orphan_told_ms)) {
+        say(s,
+            "OMK0507: %llu lines of customers without log/ were dropped, the "
+            "last of %s",
+            (unsigned long long)s->orphans, x->login);
+        s->orphans = 0;
+    }
 }
 
 /* --- writing --------------------------------------------------------------- */
 
 static void consume(struct weblog_sites *s, struct log *log, size_t n)
 {
-    memmove(log->buf, log->buf + n, log->len - n);
     log->len -= n;
+    log->from = log->len ? log->from + n : 0;
     s->waiting -= n;
 }
 
@@ -358,43 +378,44 @@ static size_t next_piece(const struct weblog_sites *s, const struct log *log)
 {
     uint64_t size = (uint64_t)log->st.st_size;
     size_t most = log->len < PIECE ? log->len : PIECE;
-    const char *end;
+    const char *data = log->buf + log->from, *end;
 
     if (size < s->conf.size && s->conf.size - size < most) {
         size_t before = (size_t)(s->conf.size - size) - 1;
 
-        end = memchr(log->buf + before, '\n', most - before);
+        end = memchr(data + before, '\n', most - before);
         if (end) {
-            return (size_t)(end - log->buf) + 1;
+            return (size_t)(end - data) + 1;
         }
     }
     if (size + most > WEBLOG_HARD_MAX) {
         most = size < WEBLOG_HARD_MAX ? (size_t)(WEBLOG_HARD_MAX - size) : 0;
     }
-    end = most ? memrchr(log->buf, '\n', most) : NULL;
-    return end ? (size_t)(end - log->buf) + 1 : 0;
+    end = most ? memrchr(data, '\n', most) : NULL;
+    return end ? (size_t)(end - data) + 1 : 0;
 }
 
 /* One write. What it leaves of a line is taken back: nobody else appends, we
  * have the lock. */
 static int write_piece(struct weblog_sites *s, struct log *log, size_t piece)
 {
+    const char *data = log->buf + log->from;
     ssize_t n;
     size_t whole;
     int error = 0;
 
     do {
-        n = write(log->fd, log->buf, piece);
+        n = write(log->fd, data, piece);
     } while (n < 0 && errno == EINTR);
     if (n < 0) {
         return errno;
     }
     whole = (size_t)n;
     if (whole < piece) {
-        const char *end = n ? memrchr(log->buf, '\n', whole) : NULL;
+        const char *end = n ? memrchr(data, '\n', whole) : NULL;
 
         error = ENOSPC;
-        whole = end ? (size_t)(end - log->buf) + 1 : 0;
+        whole = end ? (size_t)(end - data) + 1 : 0;
         if (ftruncate(log->fd, log->st.st_size + (off_t)whole) != 0) {
             error = errno;
         }
@@ -464,14 +485,12 @@ static int flush_log(struct weblog_sites *s, struct site *x,
         weblog_unlock(s->conf.lock_fd, x->key, WEBLOG_LOCK_FILES);
     }
     if (error == ENOENT) {
-        /* A customer who was removed. */
-        drop_all(s, log);
-        tell_dropped(s, x, kind, "there is no such customer");
+        drop_orphans(s, x, log);
         error = 0;
     }
     if (!error) {
         log->told_ms = 0;
-        tell_dropped(s, x, kind, too_late);
+        tell_dropped(s, x, kind);
         shrink(log, KEEP_BUF);
     }
     else if (error != EAGAIN) {
@@ -493,6 +512,7 @@ static bool flush_site(struct weblog_sites *s, struct site *x)
 
         worst = error && worst != EAGAIN ? error : worst;
     }
+    x->stuck = worst != 0;
     x->used_ms = s->now_ms;
     x->retry_ms = s->now_ms
                   + (!worst             ? 0
@@ -516,11 +536,16 @@ static void mark_dirty(struct weblog_sites *s, struct site *x)
     }
 }
 
-static bool grow(struct log *log, size_t need)
+/* Room for n bytes more. */
+static bool grow(struct log *log, size_t n)
 {
-    size_t cap = log->cap ? log->cap : 1024;
+    size_t need = log->len + n, cap = log->cap ? log->cap : 1024;
     char *buf;
 
+    if (log->from && log->from + need > log->cap) {
+        memmove(log->buf, log->buf + log->from, log->len);
+        log->from = 0;
+    }
     while (cap < need) {
         cap *= 2;
     }
@@ -536,20 +561,31 @@ static bool grow(struct log *log, size_t need)
     return true;
 }
 
+/* The bounds are for those that cannot be written: the others' lines wait for no
+ * longer than it takes to read them. */
+static bool has_room(const struct weblog_sites *s, const struct site *x,
+                     const struct log *log, size_t n)
+{
+    return !x->stuck
+           || (s->waiting + n <= s->conf.wait_max
+               && log->len + n <= s->conf.site_max);
+}
+
 static void add(struct weblog_sites *s, struct site *x,
                 const struct weblog_line *line)
 {
     struct log *log = &x->logs[line->kind];
     size_t n = line->text_len + 1;
 
-    if (s->waiting + n > s->conf.wait_max || log->len + n > s->conf.site_max
-        || !grow(log, log->len + n)) {
+    if (!has_room(s, x, log, n) || !grow(log, n)) {
         log->dropped_lines++;
         log->dropped_bytes += n;
     }
     else {
-        memcpy(log->buf + log->len, line->text, line->text_len);
-        log->buf[log->len + n - 1] = '\n';
+        char *to = log->buf + log->from + log->len;
+
+        memcpy(to, line->text, line->text_len);
+        to[line->text_len] = '\n';
         log->len += n;
         s->waiting += n;
     }
@@ -580,7 +616,7 @@ void weblog_sites_line(struct weblog_sites *s, const char *line, size_t len)
     struct weblog_line parsed;
     struct site *x;
 
-    if (!weblog_line_parse(line, len, &parsed)) {
+    if (len >= WEBLOG_LINE_MAX || !weblog_line_parse(line, len, &parsed)) {
         stray(s, line, len);
         return;
     }
@@ -664,7 +700,7 @@ void weblog_sites_give_up(struct weblog_sites *s)
     for (struct site *x = s->dirty; x; x = x->next_dirty) {
         for (int k = 0; k < WEBLOG_KINDS; k++) {
             drop_all(s, &x->logs[k]);
-            tell_dropped(s, x, (enum weblog_kind)k, too_late);
+            tell_dropped(s, x, (enum weblog_kind)k);
         }
     }
 }

@@ -4,7 +4,7 @@
  * O_APPEND and under a lock that the loggers share; a log that has reached its
  * size is closed and handed to whoever compresses. What cannot be written now
  * (the disk is full, another has the lock) waits in memory, up to a bound for
- * each site and one for all; what is beyond is counted and told.
+ * each log and one for all; what is beyond is counted and told.
  *
  * Time is a monotonic clock's, given by the caller, in milliseconds. Not
  * thread-safe: one thread has it all. Nothing here blocks but the disk. */

@@ -15,7 +15,6 @@
 #include "http_config.h"
 #include "http_core.h"
 #include "http_log.h"
-#include "ap_mpm.h"
 #include "mod_log_config.h"
 #include "apr_file_io.h"
 #include "apr_lib.h"
@@ -29,6 +28,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <unistd.h>
 
@@ -197,19 +197,13 @@ static const char *const levels[] = {"emerg",  "alert",  "crit",   "error",
                                      "trace5", "trace6", "trace7", "trace8"};
 #define LEVELS ((int)(sizeof levels / sizeof *levels))
 
-/* " [pid N:tid N] ", and where it was said at a level that is for debugging. */
+/* And where it was said, at a level that is for debugging. */
 static size_t put_process(char *out, size_t size, const ap_errorlog_info *info)
 {
-    int threaded = 0;
-    size_t len;
+    size_t len = (size_t)apr_snprintf(
+        out, size, "[pid %" APR_PID_T_FMT ":tid %" APR_PID_T_FMT "] ",
+        getpid(), gettid());
 
-    (void)ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
-    len = (size_t)apr_snprintf(out, size, "[pid %" APR_PID_T_FMT, getpid());
-    if (threaded) {
-        len += (size_t)apr_snprintf(out + len, size - len,
-                                    ":tid %" APR_PID_T_FMT, gettid());
-    }
-    len += (size_t)apr_snprintf(out + len, size - len, "] ");
     if (info->file && info->level >= APLOG_DEBUG) {
         len += (size_t)apr_snprintf(out + len, size - len, "%s(%d): ",
                                     apr_filepath_name_get(info->file),
@@ -348,6 +342,23 @@ static bool passes_check(const struct pipe_conf *pipe, apr_pool_t *ptemp)
            && why == APR_PROC_EXIT && code == 0;
 }
 
+/* httpd ends its loggers by SIGTERM, at a graceful restart too, and its old
+ * children still write then. A program that has only just been started would
+ * die of it before it can ignore it, with their lines in the pipe: it gets the
+ * signal blocked, as a mask goes through exec(2). */
+static piped_log *start_program(const struct pipe_conf *pipe, apr_pool_t *plog)
+{
+    sigset_t term, before;
+    piped_log *log;
+
+    (void)sigemptyset(&term);
+    (void)sigaddset(&term, SIGTERM);
+    (void)pthread_sigmask(SIG_BLOCK, &term, &before);
+    log = ap_open_piped_log_ex(plog, pipe->program, APR_PROGRAM_ENV);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return log;
+}
+
 static int open_pipe(struct pipe_conf *pipe, apr_pool_t *plog,
                      apr_pool_t *ptemp, server_rec *s)
 {
@@ -360,7 +371,7 @@ static int open_pipe(struct pipe_conf *pipe, apr_pool_t *plog,
                      pipe->program);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    pipe->log = ap_open_piped_log_ex(plog, pipe->program, APR_PROGRAM_ENV);
+    pipe->log = start_program(pipe, plog);
     if (!pipe->log
         || apr_os_file_get(&fd, ap_piped_log_write_fd(pipe->log))
                != APR_SUCCESS) {

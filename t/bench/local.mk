@@ -29,6 +29,15 @@ endif
 
 t_bench_hello_SOURCES = t/bench/hello.c
 t_bench_hello_LDFLAGS = -all-static
+BENCHMARKS += t/bench/weblog
+check_PROGRAMS += t/bench/keep t/bench/deflate
+BENCH_BUILT += t/bench/keep t/bench/deflate
+t_bench_keep_SOURCES = t/bench/keep.c
+t_bench_keep_CPPFLAGS = -I$(srcdir)/weblog $(AM_CPPFLAGS)
+t_bench_keep_LDADD = libweblog.la libomakase.la $(ZLIB_LIBS)
+t_bench_deflate_SOURCES = t/bench/deflate.c
+t_bench_deflate_CPPFLAGS = -I$(srcdir)/weblog $(AM_CPPFLAGS)
+t_bench_deflate_LDADD = $(ZLIB_LIBS)
 
 t_bench_mod_constant_la_SOURCES = t/bench/mod_constant.c
 t_bench_mod_constant_la_CPPFLAGS = $(AP_CPPFLAGS)

@@ -117,6 +117,7 @@ endif
 # The access log.
 if BUILD_WEBLOG
 E2E_TESTS += t/e2e/weblog.t
+E2E_TESTS += t/e2e/weblog_disk.t
 E2E_TESTS += t/e2e/weblog_lost.t
 E2E_TESTS += t/root/weblog.t
 endif

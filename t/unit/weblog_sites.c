@@ -178,6 +178,19 @@ static void each_line_goes_to_its_site(void **state)
     (void)weblog_sites_flush(s, 0);
     (void)umask(umask_was);
     assert_int_equal(weblog_sites_waiting(s), 0);
+    {
+        char *longest = malloc(8000);
+
+        /* mod_weblog makes none such. */
+        assert_non_null(longest);
+        memset(longest, 'x', 8000);
+        memcpy(longest, "alice a ", 8);
+        weblog_sites_line(s, longest, 8000);
+        weblog_sites_line(s, longest, WEBLOG_LINE_MAX);
+        assert_int_equal(weblog_sites_waiting(s), 0);
+        said[0] = '\0';
+        free(longest);
+    }
     assert_string_equal(text_of(at("alice/log/web.log")), "one\nfour\n");
     assert_string_equal(text_of(at("alice/log/error.log")), "three\n");
     assert_string_equal(text_of(at("bob/log/web.log")), "two\n");
@@ -201,8 +214,8 @@ static void strangers_write_nowhere(void **state)
     assert_string_equal(
         said, "OMK0501: 1 lines were no line of mod_weblog's, the last: "
               "../alice a one\n"
-              "OMK0504: nobody: 1 lines (4 bytes) of log/web.log were dropped: "
-              "there is no such customer\n");
+              "OMK0507: 1 lines of customers without log/ were dropped, the "
+              "last of nobody\n");
     /* Told again, and how many it were, a minute later. */
     said[0] = '\0';
     (void)weblog_sites_flush(s, 61000);
@@ -299,7 +312,7 @@ static void a_tree_that_was_replaced(void **state)
     assert_int_equal(rename(at("alice"), at("archived")), 0);
     put(s, "alice a lost");
     (void)weblog_sites_flush(s, 1);
-    assert_non_null(strstr(said, "OMK0504: alice: 1 lines"));
+    assert_non_null(strstr(said, "OMK0507: 1 lines"));
     make_site("alice");
     put(s, "alice a new");
     (void)weblog_sites_flush(s, 2);
@@ -693,9 +706,18 @@ static void what_waits_in_memory_has_a_bound(void **state)
     for (int i = 0; i < 30; i++) {
         put(s, "bob a 123456789");
         put(s, "bob e 123456789");
+        (void)weblog_sites_flush(s, 70000 + i);
     }
     assert_int_equal(weblog_sites_waiting(s), 200); /* all */
+    /* Whoever can be written is not held up by them. */
+    make_site("carol");
     limit_file_size(RLIM_INFINITY);
+    for (int i = 0; i < 30; i++) {
+        put(s, "carol a 123456789");
+    }
+    (void)weblog_sites_flush(s, 70100);
+    assert_int_equal(strlen(text_of(at("carol/log/web.log"))), 300);
+    assert_int_equal(weblog_sites_waiting(s), 200);
     said[0] = '\0';
     (void)weblog_sites_flush(s, 100000);
     assert_int_equal(strlen(text_of(at("alice/log/web.log"))), 100);

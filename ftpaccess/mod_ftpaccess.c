@@ -727,16 +727,10 @@ static int ftpaccess_sess_init(void)
                    strerror(errno));
         return -1;
     }
-<<<<<<< HEAD
-    fs->rename = ftpaccess_rename;
-    fs->open = ftpaccess_open;
-    fs->close = ftpaccess_close;
-    fs->write = ftpaccess_store_write;
-=======
     state.fs->rename = ftpaccess_rename;
     state.fs->open = ftpaccess_open;
     state.fs->close = ftpaccess_close;
->>>>>>> ftpaccess
+    state.fs->write = ftpaccess_store_write;
     pr_event_register(&ftpaccess_module, "core.exit", ftpaccess_exit, NULL);
     pr_feat_add("SITE FTPACCESS");
     return 0;

@@ -17,6 +17,7 @@
 #define BUSY_MS 5           /* another logger has the lock */
 #define STUCK_MS 1000       /* the disk is full, the place is wrong */
 #define TELL_MS 60000       /* between two reports of one log */
+#define TELL_MAX 10         /* in that time, of all that cannot be written */
 #define PIECE ((size_t)1 << 20) /* written in one go, at most */
 #define KEEP_BUF ((size_t)16 << 10) /* of a log that is empty now */
 
@@ -56,6 +57,8 @@ struct weblog_sites {
      * told, and when. */
     uint64_t strays, orphans;
     int64_t now_ms, stray_told_ms, orphan_told_ms;
+    int64_t stuck_from_ms; /* the minute in which so many were told */
+    unsigned stuck_told;
 };
 
 struct weblog_sites *weblog_sites_new(const struct weblog_conf *conf)
@@ -320,12 +323,22 @@ static bool is_news(const struct weblog_sites *s, int64_t *told)
     return true;
 }
 
-static void tell_stuck(const struct weblog_sites *s, struct site *x,
+/* A full disk is all sites', and httpd's log may be on the same one. */
+static bool may_say_more(struct weblog_sites *s)
+{
+    if (s->now_ms - s->stuck_from_ms >= TELL_MS) {
+        s->stuck_from_ms = s->now_ms;
+        s->stuck_told = 0;
+    }
+    return s->stuck_told++ < TELL_MAX;
+}
+
+static void tell_stuck(struct weblog_sites *s, struct site *x,
                        enum weblog_kind kind, int error)
 {
     struct log *log = &x->logs[kind];
 
-    if (!is_news(s, &log->told_ms)) {
+    if (!is_news(s, &log->told_ms) || !may_say_more(s)) {
         return;
     }
     say(s,

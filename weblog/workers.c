@@ -22,7 +22,7 @@
 
 #define NICE 10
 #define BUSY_S 1   /* another logger compresses there */
-#define FAILED_S 10 /* the disk is full */
+#define FAILED_S 60 /* the disk is full */
 
 struct job {
     char login[WEBLOG_LOGIN_MAX + 1];

@@ -734,6 +734,31 @@ static void what_waits_in_memory_has_a_bound(void **state)
     weblog_sites_free(s);
 }
 
+static void a_full_disk_does_not_fill_another(void **state)
+{
+    struct weblog_sites *s = sites(1 << 20);
+    char login[16], line[32];
+    unsigned lines = 0;
+
+    (void)state;
+    limit_file_size(0);
+    for (int i = 10; i < 60; i++) {
+        (void)snprintf(login, sizeof login, "site%d", i);
+        make_site(login);
+        (void)snprintf(line, sizeof line, "%s a x", login);
+        put(s, line);
+    }
+    for (int t = 0; t < 59000; t += 1000) {
+        (void)weblog_sites_flush(s, t);
+    }
+    limit_file_size(RLIM_INFINITY);
+    for (const char *c = said; (c = strstr(c, "OMK0503")); c++) {
+        lines++;
+    }
+    assert_int_equal(lines, 10);
+    weblog_sites_free(s);
+}
+
 static void what_is_given_up_is_counted(void **state)
 {
     struct weblog_sites *s = sites(1 << 20);
@@ -859,6 +884,7 @@ int main(void)
         CASE(a_lock_is_not_waited_for),
         CASE(whole_lines_also_where_space_ends),
         CASE(what_waits_in_memory_has_a_bound),
+        CASE(a_full_disk_does_not_fill_another),
         CASE(what_is_given_up_is_counted),
         CASE(a_log_that_cannot_be_closed),
         CASE(workers_find_and_compress),

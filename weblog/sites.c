@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 #define BUCKETS 4096
-#define IDLE_MS 10000       /* then files are closed */
-#define BUSY_MS 5           /* another logger has the lock */
-#define STUCK_MS 1000       /* the disk is full, the place is wrong */
-#define TELL_MS 60000       /* between two reports of one log */
-#define TELL_MAX 10         /* in that time, of all that cannot be written */
-#define PIECE ((size_t)1 << 20) /* written in one go, at most */
+#define IDLE_MS 10000 /* then files are closed */
+#define BUSY_MS 5     /* another logger has the lock */
+#define STUCK_MS 1000 /* the disk is full, the place is wrong */
+#define TELL_MS 60000 /* between two reports of one log */
+#define TELL_MAX 10   /* in that time, of all that cannot be written */
+#define PIECE ((size_t)1 << 20)     /* written in one go, at most */
 #define KEEP_BUF ((size_t)16 << 10) /* of a log that is empty now */
 
 struct log {
@@ -39,7 +39,7 @@ struct site {
     struct site *next_dirty;
     bool dirty, listed;
     bool stuck; /* the last try did not write all */
-    int dir; /* -1: not open */
+    int dir;    /* -1: not open */
     off_t key;
     int64_t retry_ms, used_ms;
     struct log logs[WEBLOG_KINDS];
@@ -86,7 +86,7 @@ static void say(const struct weblog_sites *s, const char *format, ...)
     s->conf.say(s->conf.ctx, line);
 }
 
-/* --- the table ------------------------------------------------------------- */
+/* --- the table ----------------------------------------------------------- */
 
 static size_t bucket_of(const char *login, size_t len)
 {
@@ -144,7 +144,7 @@ static void forget(struct weblog_sites *s, struct site *x)
     free(x);
 }
 
-/* --- what is open ---------------------------------------------------------- */
+/* --- what is open -------------------------------------------------------- */
 
 static void unlist(struct weblog_sites *s, struct site *x)
 {
@@ -200,8 +200,7 @@ static void close_site(struct weblog_sites *s, struct site *x)
 static void make_room(struct weblog_sites *s, const struct site *keep,
                       unsigned n)
 {
-    while (s->open + n > s->conf.open_max && s->oldest
-           && s->oldest != keep) {
+    while (s->open + n > s->conf.open_max && s->oldest && s->oldest != keep) {
         close_site(s, s->oldest);
     }
 }
@@ -266,8 +265,8 @@ static int take(struct weblog_sites *s, struct site *x, enum weblog_kind kind)
     for (int tries = 0; tries < 3; tries++) {
         error = open_dir(s, x);
         error = error ? error
-                      : weblog_lock(s->conf.lock_fd, x->key,
-                                    WEBLOG_LOCK_FILES, false);
+                      : weblog_lock(s->conf.lock_fd, x->key, WEBLOG_LOCK_FILES,
+                                    false);
         if (error) {
             return error;
         }
@@ -284,7 +283,7 @@ static int take(struct weblog_sites *s, struct site *x, enum weblog_kind kind)
     return error ? error : EAGAIN;
 }
 
-/* --- reports --------------------------------------------------------------- */
+/* --- reports ------------------------------------------------------------- */
 
 static uint64_t count_lines(const char *s, size_t len)
 {
@@ -376,7 +375,7 @@ static void drop_orphans(struct weblog_sites *s, const struct site *x,
     }
 }
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------- */
 
 static void consume(struct weblog_sites *s, struct log *log, size_t n)
 {
@@ -451,8 +450,9 @@ static int rotate_if_due(struct weblog_sites *s, struct site *x,
     error = weblog_rotate(x->dir, kind);
     if (error) {
         if (is_news(s, &log->told_size_ms)) {
-            say(s, "OMK0505: %s: log/%s has reached its size and cannot be "
-                   "closed: %s; it grows on",
+            say(s,
+                "OMK0505: %s: log/%s has reached its size and cannot be "
+                "closed: %s; it grows on",
                 x->login, weblog_names[kind], strerror(error));
         }
         return error;
@@ -528,7 +528,7 @@ static bool flush_site(struct weblog_sites *s, struct site *x)
     x->stuck = worst != 0;
     x->used_ms = s->now_ms;
     x->retry_ms = s->now_ms
-                  + (!worst             ? 0
+                  + (!worst            ? 0
                      : worst == EAGAIN ? BUSY_MS
                                        : STUCK_MS);
     if (x->dir >= 0) {
@@ -537,7 +537,7 @@ static bool flush_site(struct weblog_sites *s, struct site *x)
     return !worst;
 }
 
-/* --- from outside ---------------------------------------------------------- */
+/* --- from outside -------------------------------------------------------- */
 
 static void mark_dirty(struct weblog_sites *s, struct site *x)
 {
@@ -574,8 +574,8 @@ static bool grow(struct log *log, size_t n)
     return true;
 }
 
-/* The bounds are for those that cannot be written: the others' lines wait for no
- * longer than it takes to read them. */
+/* The bounds are for those that cannot be written: the others' lines wait for
+ * no longer than it takes to read them. */
 static bool has_room(const struct weblog_sites *s, const struct site *x,
                      const struct log *log, size_t n)
 {

@@ -52,8 +52,7 @@ static struct {
     struct pending pending;
 } state = {.root = -1, .pending = {.fd = -1}};
 
-/* --- replies
- * -------------------------------------------------------------------- */
+/* --- replies ------------------------------------------------------------- */
 
 static void start_refusal(pool *p)
 {
@@ -95,8 +94,7 @@ static void add_both(const char *english, const char *japanese)
     }
 }
 
-/* --- judging each command
- * ---------------------------------------------------------- */
+/* --- judging each command ------------------------------------------------ */
 
 /* The command as <Limit> calls it: SITE's parts have names of their own. */
 static const struct ftpaccess_command *command_of(const cmd_rec *cmd,
@@ -205,8 +203,7 @@ static bool judge_paths(cmd_rec *cmd, const struct ftpaccess_command *command,
     return !best || on_name(command) || judge(cmd, command, best, arg);
 }
 
-/* --- names
- * ------------------------------------------------------------------------- */
+/* --- names --------------------------------------------------------------- */
 
 static const char *base_name(const char *path)
 {
@@ -253,10 +250,6 @@ static void mend_name(cmd_rec *cmd, const struct ftpaccess_command *command,
     cmd->argv[cmd->argc - 1] = with_right_name(cmd->pool, last);
     cmd->arg = with_right_name(cmd->pool, cmd->arg);
     pr_cmd_clear_cache(cmd);
-    pr_log_pri(PR_LOG_INFO,
-               MOD_FTPACCESS_VERSION ": OMK0513 '%s' of user %s is stored as "
-                                     "'%s'",
-               state.renamed, session.user, cmd->arg);
 }
 
 MODRET ftpaccess_pre_any(cmd_rec *cmd)
@@ -292,8 +285,7 @@ MODRET ftpaccess_pre_any(cmd_rec *cmd)
     return PR_ERROR(cmd);
 }
 
-/* --- what becomes a .ftpaccess
- * -------------------------------------------------------- */
+/* --- what becomes a .ftpaccess ------------------------------------------- */
 
 static bool refuse_encoding(pool *p, const struct ftpaccess_report *r)
 {
@@ -414,9 +406,9 @@ static bool check_text(pool *p, const char *path, int fd)
     return acceptable(p, *dir ? dir : "/", text, len);
 }
 
-/* --- the file system below ours: ProFTPD's own, which guards a chroot's /etc
- * and /lib, or another module's
- * ------------------------------------------------- */
+/* --- the file system below ours ----------------------------------------- */
+
+/* ProFTPD's own, which guards a chroot's /etc and /lib, or another module's. */
 
 static int next_open(pr_fs_t *fs, pr_fh_t *fh, const char *path, int flags)
 {
@@ -486,8 +478,7 @@ static int ftpaccess_rename(pr_fs_t *fs, const char *from, const char *to)
     return next_rename(fs, from, to);
 }
 
-/* --- writing beside it
- * ------------------------------------------------------------------ */
+/* --- writing beside it --------------------------------------------------- */
 
 static void drop_pending(void)
 {
@@ -595,16 +586,17 @@ static int ftpaccess_close(pr_fh_t *fh, int fd)
     return 0;
 }
 
-/* --- afterwards
- * ---------------------------------------------------------------------------
- */
+/* --- afterwards ---------------------------------------------------------- */
 
 MODRET ftpaccess_post_any(cmd_rec *cmd)
 {
     char line[LINE];
 
-    (void)cmd;
     if (state.disk && state.renamed) {
+        pr_log_pri(PR_LOG_INFO,
+                   MOD_FTPACCESS_VERSION ": OMK0513 '%s' of user %s is stored "
+                                         "as '%s'",
+                   state.renamed, session.user, cmd->arg);
         for (size_t i = 0; i < state.lang_count; i++) {
             (void)snprintf(
                 line, sizeof line,
@@ -646,9 +638,7 @@ MODRET ftpaccess_site(cmd_rec *cmd)
     return PR_HANDLED(cmd);
 }
 
-/* --- the session
- * ------------------------------------------------------------------------------
- */
+/* --- the session --------------------------------------------------------- */
 
 /* At the start of the session: later, in a chroot, ProFTPD may find no name any
  * more, and lose the one that it has. */
@@ -739,9 +729,7 @@ static int ftpaccess_sess_init(void)
     return 0;
 }
 
-/* --- directives
- * ---------------------------------------------------------------------------------
- */
+/* --- directives ---------------------------------------------------------- */
 
 /* usage: FtpAccessEngine on|off */
 MODRET set_ftpaccess_engine(cmd_rec *cmd)

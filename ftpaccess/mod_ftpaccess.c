@@ -324,10 +324,9 @@ static bool refuse_lockout(pool *p, const struct ftpaccess_command *command,
                            const struct ftpaccess_verdict *v)
 {
     start_refusal(p);
-    add_both(
-        ".ftpaccess is not stored: it would lock you out.",
-        ".ftpaccess は保存されませんでした。あなた自身が操作できなくなるためで"
-        "す。");
+    add_both(".ftpaccess is not stored: it would lock you out.",
+             ".ftpaccess "
+             "は保存されませんでした。ご自身が操作できなくなるためです。");
     add_verdict(command->name, v);
     add_line(pstrcat(p, "(", state.client.address, state.client.host ? " " : "",
                      state.client.host ? state.client.host : "", ")", NULL));
@@ -667,11 +666,29 @@ static void take_user(void)
     }
 }
 
+/* AllowOverride of the server's: of several, the one of the highest context. */
+static bool overrides_allowed(void)
+{
+    config_rec *c =
+        find_config(main_server->conf, CONF_PARAM, "AllowOverride", FALSE);
+    unsigned highest = 0;
+    bool allowed = true;
+
+    for (; c;
+         c = find_config_next(c, c->next, CONF_PARAM, "AllowOverride", FALSE)) {
+        if (*((unsigned *)c->argv[1]) > highest) {
+            highest = *((unsigned *)c->argv[1]);
+            allowed = *((int *)c->argv[0]) != FALSE;
+        }
+    }
+    return allowed;
+}
+
 /* After the login the process is where the customer is shut in. */
 MODRET ftpaccess_post_pass(cmd_rec *cmd)
 {
     (void)cmd;
-    if (!state.on || state.disk) {
+    if (!state.on || state.disk || !overrides_allowed()) {
         return PR_DECLINED(cmd);
     }
     take_user();

@@ -8,6 +8,15 @@ E2E_TESTS += t/e2e/pages.t
 E2E_TESTS += t/e2e/bench.t
 E2E_TESTS += t/root/install_packages.t
 
+# .ftpaccess: against the real server, and our module in it.
+if BUILD_FTPACCESS
+E2E_TESTS += t/e2e/ftpaccess.t
+E2E_TESTS += t/e2e/ftpaccess_stock.t
+endif
+if BUILD_MOD_FTPACCESS
+E2E_TESTS += t/e2e/ftpaccess_module.t
+endif
+
 # The counter, also under hard conditions.
 if BUILD_COUNTER
 E2E_TESTS += t/e2e/counter.t
@@ -62,13 +71,4 @@ if BUILD_PHP_POOL
 E2E_TESTS += t/e2e/php.t
 E2E_TESTS += t/e2e/php_attack.t
 E2E_TESTS += t/e2e/php_alone.t
-endif
-
-# .ftpaccess: against the real server, and our module in it.
-if BUILD_FTPACCESS
-E2E_TESTS += t/e2e/ftpaccess.t
-E2E_TESTS += t/e2e/ftpaccess_stock.t
-endif
-if BUILD_MOD_FTPACCESS
-E2E_TESTS += t/e2e/ftpaccess_module.t
 endif

@@ -13,6 +13,15 @@ endif
 FUZZ_TARGETS =
 FUZZ_CORPUS = $(abs_srcdir)/t/fuzz/corpus
 
+if BUILD_FTPACCESS
+FUZZ_TARGETS += t/fuzz/fuzz_ftpaccess.t
+t_fuzz_fuzz_ftpaccess_t_SOURCES = t/fuzz/fuzz_ftpaccess.c $(FUZZ_MAIN)
+t_fuzz_fuzz_ftpaccess_t_CPPFLAGS = -I$(srcdir)/ftpaccess $(AM_CPPFLAGS) \
+	-DCORPUS='"$(FUZZ_CORPUS)/ftpaccess"'
+t_fuzz_fuzz_ftpaccess_t_LDFLAGS = $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_ftpaccess_t_LDADD = libftpaccess.la libomakase.la
+endif
+
 if BUILD_COUNTER
 FUZZ_TARGETS += t/fuzz/fuzz_query.t
 t_fuzz_fuzz_query_t_SOURCES = t/fuzz/fuzz_query.c $(FUZZ_MAIN)
@@ -67,13 +76,4 @@ t_fuzz_fuzz_mail_t_CPPFLAGS = $(PROVISION_CPPFLAGS) \
 t_fuzz_fuzz_mail_t_CFLAGS = $(AM_CFLAGS) $(PROVISION_CFLAGS)
 t_fuzz_fuzz_mail_t_LDFLAGS = $(FUZZ_LDFLAGS)
 t_fuzz_fuzz_mail_t_LDADD = libprovision.la libomakase.la $(PROVISION_LIBS)
-endif
-
-if BUILD_FTPACCESS
-FUZZ_TARGETS += t/fuzz/fuzz_ftpaccess.t
-t_fuzz_fuzz_ftpaccess_t_SOURCES = t/fuzz/fuzz_ftpaccess.c $(FUZZ_MAIN)
-t_fuzz_fuzz_ftpaccess_t_CPPFLAGS = -I$(srcdir)/ftpaccess $(AM_CPPFLAGS) \
-	-DCORPUS='"$(FUZZ_CORPUS)/ftpaccess"'
-t_fuzz_fuzz_ftpaccess_t_LDFLAGS = $(FUZZ_LDFLAGS)
-t_fuzz_fuzz_ftpaccess_t_LDADD = libftpaccess.la libomakase.la
 endif

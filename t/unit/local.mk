@@ -11,6 +11,24 @@ t_unit_file_t_SOURCES = t/unit/file.c
 t_unit_file_t_CFLAGS = $(UNIT_CFLAGS)
 t_unit_file_t_LDADD = $(UNIT_LIBS)
 
+# libftpaccess.
+if BUILD_FTPACCESS
+FTPACCESS_TEST_CPPFLAGS = -I$(srcdir)/ftpaccess $(AM_CPPFLAGS)
+
+UNIT_TESTS += t/unit/ftpaccess.t
+t_unit_ftpaccess_t_SOURCES = t/unit/ftpaccess.c \
+	t/unit/ftpaccess_tree.c t/unit/ftpaccess_tree.h
+t_unit_ftpaccess_t_CPPFLAGS = $(FTPACCESS_TEST_CPPFLAGS)
+t_unit_ftpaccess_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_ftpaccess_t_LDADD = libftpaccess.la $(UNIT_LIBS)
+
+UNIT_TESTS += t/unit/ftpaccess_lint.t
+t_unit_ftpaccess_lint_t_SOURCES = t/unit/ftpaccess_lint.c
+t_unit_ftpaccess_lint_t_CPPFLAGS = $(FTPACCESS_TEST_CPPFLAGS)
+t_unit_ftpaccess_lint_t_CFLAGS = $(UNIT_CFLAGS)
+t_unit_ftpaccess_lint_t_LDADD = libftpaccess.la $(UNIT_LIBS)
+endif
+
 # The counter's cores.
 if BUILD_COUNTER
 COUNTER_UNIT_LIBS = libcounter.la $(UNIT_LIBS) $(SODIUM_LIBS)
@@ -206,22 +224,4 @@ t_unit_usage_t_SOURCES = t/unit/usage.c $(CUSTOMERS)
 t_unit_usage_t_CFLAGS = $(PROVISION_UNIT_CFLAGS)
 t_unit_usage_t_CPPFLAGS = $(PROVISION_CPPFLAGS)
 t_unit_usage_t_LDADD = $(PROVISION_UNIT_LIBS)
-endif
-
-# libftpaccess.
-if BUILD_FTPACCESS
-FTPACCESS_TEST_CPPFLAGS = -I$(srcdir)/ftpaccess $(AM_CPPFLAGS)
-
-UNIT_TESTS += t/unit/ftpaccess.t
-t_unit_ftpaccess_t_SOURCES = t/unit/ftpaccess.c \
-	t/unit/ftpaccess_tree.c t/unit/ftpaccess_tree.h
-t_unit_ftpaccess_t_CPPFLAGS = $(FTPACCESS_TEST_CPPFLAGS)
-t_unit_ftpaccess_t_CFLAGS = $(UNIT_CFLAGS)
-t_unit_ftpaccess_t_LDADD = libftpaccess.la $(UNIT_LIBS)
-
-UNIT_TESTS += t/unit/ftpaccess_lint.t
-t_unit_ftpaccess_lint_t_SOURCES = t/unit/ftpaccess_lint.c
-t_unit_ftpaccess_lint_t_CPPFLAGS = $(FTPACCESS_TEST_CPPFLAGS)
-t_unit_ftpaccess_lint_t_CFLAGS = $(UNIT_CFLAGS)
-t_unit_ftpaccess_lint_t_LDADD = libftpaccess.la $(UNIT_LIBS)
 endif

@@ -80,7 +80,7 @@ static int lift_one(struct lift *k, int dir, const char *path, bool must)
         k->enable ? "enabled" : "disabled", path,
         k->enable ? name : FTPACCESS_NAME, k->enable ? FTPACCESS_NAME : name,
         who_asks(k->c), k->c->why ? k->c->why : "no reason given");
-    if (lift_audit(k->audit, k->enable ? "OMK0516" : "OMK0515", text, &err)
+    if (lift_audit(k->audit, k->enable ? "OMK0526" : "OMK0525", text, &err)
         != OMK_OK) {
         k->failed++;
         (void)cli_fail(EX_IOERR, err.where, err.text);

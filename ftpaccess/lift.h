@@ -24,7 +24,7 @@ int lift_enable(int dir_fd, char *name, size_t room, struct omk_err *err);
  * is refused. A descriptor, or a negative code and *err. */
 int lift_audit_open(const char *path, struct omk_err *err);
 
-/* "TIME OMK0515 uid=0 TEXT" as one line, on disk when it returns. 0 or a
+/* "TIME OMK0525 uid=0 TEXT" as one line, on disk when it returns. 0 or a
  * negative code. */
 int lift_audit(int fd, const char *id, const char *text, struct omk_err *err);
 

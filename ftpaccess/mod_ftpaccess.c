@@ -379,7 +379,7 @@ static bool acceptable(pool *p, const char *dir, const char *text, size_t len)
         pr_log_pri(PR_LOG_NOTICE,
                    MOD_FTPACCESS_VERSION ": %s %s/.ftpaccess of user %s, which "
                                          "locks out %s: line %u, %s",
-                   state.allow_next ? "OMK0512 allowed" : "OMK0511 refused",
+                   state.allow_next ? "OMK0522 allowed" : "OMK0521 refused",
                    strcmp(dir, "/") == 0 ? "" : dir, session.user,
                    state.client.address, v.rule ? v.rule->pos.line : 0,
                    command->name);
@@ -604,7 +604,7 @@ MODRET ftpaccess_post_any(cmd_rec *cmd)
 
     if (state.disk && state.renamed) {
         pr_log_pri(PR_LOG_INFO,
-                   MOD_FTPACCESS_VERSION ": OMK0513 '%s' of user %s is stored "
+                   MOD_FTPACCESS_VERSION ": OMK0523 '%s' of user %s is stored "
                                          "as '%s'",
                    state.renamed, session.user, cmd->arg);
         for (size_t i = 0; i < state.lang_count; i++) {
@@ -707,7 +707,7 @@ MODRET ftpaccess_post_pass(cmd_rec *cmd)
     state.disk = state.root >= 0 ? ftpaccess_disk_open(state.root, true) : NULL;
     if (!state.disk) {
         pr_log_pri(PR_LOG_ERR,
-                   MOD_FTPACCESS_VERSION ": OMK0514 cannot open / of user %s "
+                   MOD_FTPACCESS_VERSION ": OMK0524 cannot open / of user %s "
                                          "(%s): the session ends",
                    session.user, strerror(errno));
         pr_session_disconnect(&ftpaccess_module,
@@ -745,7 +745,7 @@ static int ftpaccess_sess_init(void)
     state.fs = pr_register_fs(session.pool, "ftpaccess", "/");
     if (!state.fs) {
         pr_log_pri(PR_LOG_ERR,
-                   MOD_FTPACCESS_VERSION ": OMK0514 cannot watch uploads: %s",
+                   MOD_FTPACCESS_VERSION ": OMK0524 cannot watch uploads: %s",
                    strerror(errno));
         return -1;
     }

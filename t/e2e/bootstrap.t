@@ -118,7 +118,7 @@ sub run_and_stop {
     is("$third $its_port", "200 $port", 'answers on the same port: no child of the killed one is left');
     is(system("$c{OMAKASE} status >/dev/null"), 0, 'and all is as applied');
 
-    like(ok_run('stop', 'stop', '--root', $root), qr/^httpd stopped\n(?:.*\n)*stopped\n\z/, 'says so');
+    like(ok_run('stop', 'stop', '--root', $root), qr/^(?:proftpd stopped\n)?httpd stopped\n(?:.*\n)*stopped\n\z/, 'says so');
     like(ok_run('stop again', 'stop', '--root', $root), qr/^nothing runs in/m, 'has nothing to do');
     is(join(' ', pids_with("$root/var/lib/omakase")), '', 'nothing is left running');
     my $taken = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1, ReuseAddr => 1);

@@ -192,9 +192,9 @@ sub disable {
     is(run('disable', @by, '--all', '--base', "$dir/base", $_), 66, "--all $_ is refused") for '../base', '.', '', 'nobody';
     my @lines = split /\n/, slurp($audit);
     is(scalar @lines, 6, 'an audit line each');
-    like($lines[0], qr{^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ OMK0515 uid=\d+ disabled \Q$tree\E/web/\.ftpaccess to \.ftpaccess\.disabled by "tanaka": mail of today$},
+    like($lines[0], qr{^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ OMK0525 uid=\d+ disabled \Q$tree\E/web/\.ftpaccess to \.ftpaccess\.disabled by "tanaka": mail of today$},
         'when, what, who, why');
-    like($lines[2], qr{OMK0516 uid=\d+ enabled \Q$tree\E/web/\.ftpaccess\.disabled\.1 to \.ftpaccess by}, 'enable too');
+    like($lines[2], qr{OMK0526 uid=\d+ enabled \Q$tree\E/web/\.ftpaccess\.disabled\.1 to \.ftpaccess by}, 'enable too');
     is(S_IMODE((stat $audit)[2]), 0600, 'its mode');
 
     spew("$tree/web/.ftpaccess", 'x');

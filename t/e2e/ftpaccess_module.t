@@ -145,7 +145,7 @@ sub manual {
     is($?, 0, 'the operator disables it');
     like($out, qr/\.ftpaccess -> \.ftpaccess\.disabled/, 'says so');
     open my $fh, '<', $audit or die $!;
-    like(<$fh>, qr{^\S+Z OMK0515 uid=0 disabled \S+/tree/web/\.ftpaccess to \.ftpaccess\.disabled by "tanaka": mail of today$}, 'audit line');
+    like(<$fh>, qr{^\S+Z OMK0525 uid=0 disabled \S+/tree/web/\.ftpaccess to \.ftpaccess\.disabled by "tanaka": mail of today$}, 'audit line');
     is(list($c, '/web'), 226, 'in again, the same session');
     is($d->get('/web/.ftpaccess.disabled'), rules('203.0.113.5'), 'the text is kept');
     $c->quit;

@@ -323,7 +323,7 @@ subtest 'P31-P35: .ftpaccess, and the way back in' => sub {
     ok_run('disable', 'ftp', 'disable', "$ab:/web", '--why', 'locked out, called at ten');
     ok(session($ab, $password)->put($page, '/web/page.html'), 'the customer is in again');
     ok(-e "$tree/web/.ftpaccess.disabled", 'the file is there under another name');
-    like($n->slurp('var/lib/omakase/audit.log'), qr/OMK0515 .*\/web\/\.ftpaccess.*locked out, called at ten/, 'with an audit line');
+    like($n->slurp('var/lib/omakase/audit.log'), qr/OMK0525 .*\/web\/\.ftpaccess.*locked out, called at ten/, 'with an audit line');
     $f = session($ab, $password);
     ok($f->put($rules->('127.0.0.1'), '/ftppass.txt'), 'a right one');
     quot($f, 'RNFR', '/ftppass.txt');

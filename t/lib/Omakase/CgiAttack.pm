@@ -35,6 +35,7 @@ use File::Temp ();
 use Omakase::CgiDaemon;
 use POSIX ();
 use Test::More;
+use Time::HiRes qw(time);
 
 our @EXPORT_OK = qw(as attacks processes slurp until_true world);
 
@@ -176,13 +177,15 @@ sub _modes {
 
 sub _try {
     my ($w, $program, $a) = @_;
+    my $begun = time;
     my $d = $w->daemon($program, $a);
     my $gained = eval { $a->{attack}->($w, $d, $a) } // "died: $@";
     if (!$a->{ends} && !$d->alive) {
         $gained = ($a->{kills} ? 'GAINED: ' : '') . "the daemon ended ($gained): " . $d->log;
     }
+    _end_processes($w); # or a daemon without its checks would wait for them
     $d->stop;
-    _end_processes($w);
+    note sprintf '%.1f s', time - $begun;
     return $gained;
 }
 

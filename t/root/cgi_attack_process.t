@@ -18,7 +18,7 @@ my %AS_ROOT = (
     before => sub {
         open my $key, '<', '/etc/shadow' or die $!;
         POSIX::dup2(fileno $key, $PRIVATE);
-        $SIG{$_} = 'IGNORE' for qw(PIPE HUP INT USR1 CHLD);
+        $SIG{$_} = 'IGNORE' for qw(PIPE HUP INT USR1);
         POSIX::sigprocmask(POSIX::SIG_BLOCK(), POSIX::SigSet->new(POSIX::SIGTERM(), POSIX::SIGALRM(), POSIX::SIGUSR2()));
         umask 0;
         chdir '/root';
@@ -111,6 +111,8 @@ my $links = says($w, $d, 'exec ls -l /proc/self/fd');
         }},
     {name => 'signals ignored', start => \%AS_ROOT,
         mutation => ['main.c', '(void)signal(sig, SIG_DFL);', ''],
+        attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'grep ^SigIgn /proc/$$/status'), "SigIgn:\t0000000000000000\n") }},
+    {name => 'ends of children ignored', start => {before => sub { $SIG{CHLD} = 'IGNORE' }},
         attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'grep ^SigIgn /proc/$$/status'), "SigIgn:\t0000000000000000\n") }},
     {name => 'signals blocked', start => \%AS_ROOT,
         mutation => ['child.c', 'sigprocmask(SIG_SETMASK, &none, NULL) != 0', '0'],

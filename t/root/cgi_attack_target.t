@@ -265,14 +265,16 @@ attacks(
             chmod 0777, $dir;
             $w->sh(mallory => 'evil.cgi', $RAN);
             my $swapper = swapper($w, "$dir/x.cgi", "$dir/y.cgi", "$w->{mallory}{root}/evil.cgi");
-            my $gained = '';
-            for (1 .. $a->{patience} > 10 ? 60 : 2000) { # a race: it may take its time
+            my ($gained, %codes) = '';
+            for (1 .. ($a->{patience} > 10 ? 60 : 2000)) { # a race: it may take its time
                 last if $gained;
                 my $r = $d->ask(site => 1, path => "$dir/x.cgi");
+                $codes{$r->{codes}}++;
                 $gained = $r->{out} if $r->{out} =~ /GAINED/;
             }
             kill 'KILL', $swapper;
             waitpid $swapper, 0;
+            note(join ', ', map {"$_: $codes{$_}"} sort keys %codes);
             return $gained;
         }},
 );

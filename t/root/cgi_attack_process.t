@@ -25,6 +25,9 @@ my %AS_ROOT = (
     },
 );
 
+# landlock_create_ruleset's question for its version; numbered alike everywhere.
+sub has_landlock { return syscall(444, 0, 0, 1) > 0 }
+
 # What alice's script says, in a daemon of such an operator's.
 sub says {
     my ($w, $d, $lines, %o) = @_;
@@ -170,6 +173,19 @@ my $links = says($w, $d, 'exec ls -l /proc/self/fd');
             }
             return '';
         }},
+
+    # Fences, where the operator has put them up.
+    (!has_landlock() ? () :
+        {name => 'a file that everybody may read, elsewhere, for a site that is confined', sites => {both => 'confine=1'},
+            mutation => ['spawn.c', 'if (!site->confine) {', 'if (1) {'],
+            attack => sub {
+                my ($w, $d) = @_;
+                my $elsewhere = '/var/lib/dpkg/status'; # not in /tmp, which it may use
+                return differs(says($w, $d, "echo begun; head -c 9 $elsewhere 2>/dev/null"), "begun\n");
+            }}),
+    {name => 'privileges of set-id programs, for a site that shall have none', sites => {both => 'nnp=1'},
+        mutation => ['child.c', 'c->site->nnp ? cgiw_confine_no_new_privs() : 0', '0'],
+        attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'grep ^NoNewPrivs /proc/self/status'), "NoNewPrivs:\t1\n") }},
 
     # What httpd's worker sends, when it is another's.
     (map {

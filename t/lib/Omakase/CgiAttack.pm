@@ -292,7 +292,11 @@ END {
     local ($?, $!, $@);
     if ($world && $world->{owner} == $$) {
         _end_processes($world) if $world->{alice};
-        system "userdel $world->{$_}{login} >/dev/null 2>&1" for grep { $world->{$_} } qw(mallory alice);
+        for my $login (map { $world->{$_} ? $world->{$_}{login} : () } qw(mallory alice)) {
+            # It refuses while a process is just ending, or another holds the lock.
+            until_true(sub { system("userdel $login >/dev/null 2>&1"); !defined getpwnam $login }, 20)
+                or warn "user $login is left\n";
+        }
         remove_tree($world->{dir}) if !$ENV{OMAKASE_KEEP};
     }
 }

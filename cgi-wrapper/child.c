@@ -211,7 +211,7 @@ static void make_environment(const struct cgiw_child *c, int for_php)
         .home = site->home,
         .user = site->username,
         .path = site->path,
-        .lang = site->lang ? site->lang : "C.UTF-8",
+        .lang = site->lang ? site->lang : "C",
         .unsafe_inc = site->unsafeinc,
         .script_filename = for_php ? my.target.path : NULL,
     };

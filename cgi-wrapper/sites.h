@@ -56,7 +56,7 @@ struct cgiw_site {
     const char *home;     /* HOME */
     const char *shown;    /* root as the owner sees it: "/web", "" for "/" */
     const char *path;     /* PATH, default CGIW_DEFAULT_PATH */
-    const char *lang;     /* LANG, NULL: C.UTF-8 */
+    const char *lang;     /* LANG, NULL: C, as scripts have it from mod_cgi */
     struct cgiw_limits limits;
     mode_t umask;  /* default 022 */
     uint32_t user; /* sites of one uid have one number, below users */

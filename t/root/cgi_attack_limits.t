@@ -7,6 +7,7 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Omakase::CgiAttack qw(as attacks processes slurp until_true);
+use Omakase::CgiDaemon;
 
 # Runs mallory's script until it has so many processes, with alice served
 # meanwhile, goes away, and says what is left of it.
@@ -92,10 +93,10 @@ EOT
             my $file = $w->perl(mallory => 'bomb.cgi', '$SIG{TERM} = "IGNORE"; while (1) { fork }');
             return left_of($w, $d, $a, $file, processes => 25);
         }},
-    {name => 'a fork bomb that changes its sessions', modes => ['groups', 'no groups'], sites => {both => 'processes=30 cpu=20 concurrent=4'},
+    {name => 'children that hop from session to session, each the child of one that has ended', modes => ['groups', 'no groups'], sites => {both => 'processes=30 cpu=20 concurrent=4'},
         attack => sub {
             my ($w, $d, $a) = @_;
-            my $file = $w->perl(mallory => 'bomb2.cgi', 'use POSIX (); while (1) { my $p = fork; if (defined $p && !$p) { POSIX::setsid(); } elsif ($p && rand() < 0.5 && getppid != 1) { exit if $n++ > 3 } }');
+            my $file = $w->perl(mallory => 'hop.cgi', 'use POSIX (); for (1 .. 12) { fork and next; while (1) { my $p = fork // next; exit if $p; POSIX::setsid() } } sleep 60;');
             return left_of($w, $d, $a, $file, processes => 10);
         }},
     {name => 'more processes than allowed', modes => ['groups', 'no groups'], sites => {both => 'processes=20 cpu=20 concurrent=1'},
@@ -152,6 +153,19 @@ EOT
             my $r = $d->ask(site => 0, path => $w->sh(mallory => 'parent.cgi', 'kill -9 $PPID 2>/dev/null && echo GAINED; kill -9 -1; echo lives'));
             return $r->{out} =~ /GAINED/ ? 'GAINED: killed' : served($w, $d);
         }},
+    {name => 'a script whose daemon was killed', modes => ['groups', 'no groups'], ends => 1,
+        attack => sub {
+            my ($w, $d, $a) = @_;
+            my $run = $d->begin(site => 0, path => $w->sh(mallory => 'orphan.cgi', $DEAF . 'sleep 60'));
+            until_true(sub { processes($w, 'mallory') >= 2 }, 60) or return 'it did not start';
+            kill 'KILL', $d->pid;
+            until_true(sub { !$d->alive }, 60);
+            my $next = Omakase::CgiDaemon->start(program => $d->{program}, config => $d->{config}, table => $d->table);
+            my $gained = served($w, $next);
+            my $left = until_true(sub { !processes($w, 'mallory') }, $a->{patience}) ? '' : 'GAINED: left: ' . processes($w, 'mallory');
+            $next->stop;
+            return $gained || $left;
+        }},
     {name => 'out of its control group', modes => ['groups'],
         attack => sub {
             my ($w, $d, $a) = @_;
@@ -182,11 +196,11 @@ EOT
             my ($w, $d, $a) = @_;
             my $file = $w->put(mallory => 'quick.cgi', "#!/bin/true\n");
             my $fds = sub { scalar(my @f = glob '/proc/' . $d->pid . '/fd/*') };
-            $d->finish($_) for map { $d->begin(site => 0, path => $file) } 1 .. 12; # idle groups are kept
+            $d->finish($_) for map { $d->begin(site => 0, path => $file) } 1 .. 30; # idle groups are kept
             my $before = $fds->();
-            for (1 .. 100) {
-                my @runs = map { $d->begin(site => 0, path => $file) } 1 .. 10;
-                $d->finish($_, 10)->{timeout} and return 'one has not ended' for @runs;
+            for (1 .. 40) {
+                my @runs = map { $d->begin(site => 0, path => $file) } 1 .. 25;
+                $d->finish($_, 60)->{timeout} and return 'one has not ended' for @runs;
             }
             my $children = slurp('/proc/' . $d->pid . '/task/' . $d->pid . '/children');
             until_true(sub { $fds->() <= $before && slurp('/proc/' . $d->pid . '/task/' . $d->pid . '/children') !~ /\d/ }, 5)

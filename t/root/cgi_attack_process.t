@@ -18,12 +18,15 @@ my %AS_ROOT = (
     before => sub {
         open my $key, '<', '/etc/shadow' or die $!;
         POSIX::dup2(fileno $key, $PRIVATE);
-        $SIG{$_} = 'IGNORE' for qw(PIPE HUP INT USR1 CHLD);
+        $SIG{$_} = 'IGNORE' for qw(PIPE HUP INT USR1);
         POSIX::sigprocmask(POSIX::SIG_BLOCK(), POSIX::SigSet->new(POSIX::SIGTERM(), POSIX::SIGALRM(), POSIX::SIGUSR2()));
         umask 0;
         chdir '/root';
     },
 );
+
+# landlock_create_ruleset's question for its version; numbered alike everywhere.
+sub has_landlock { return syscall(444, 0, 0, 1) > 0 }
 
 # What alice's script says, in a daemon of such an operator's.
 sub says {
@@ -112,6 +115,8 @@ my $links = says($w, $d, 'exec ls -l /proc/self/fd');
     {name => 'signals ignored', start => \%AS_ROOT,
         mutation => ['main.c', '(void)signal(sig, SIG_DFL);', ''],
         attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'grep ^SigIgn /proc/$$/status'), "SigIgn:\t0000000000000000\n") }},
+    {name => 'ends of children ignored', start => {before => sub { $SIG{CHLD} = 'IGNORE' }},
+        attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'grep ^SigIgn /proc/$$/status'), "SigIgn:\t0000000000000000\n") }},
     {name => 'signals blocked', start => \%AS_ROOT,
         mutation => ['child.c', 'sigprocmask(SIG_SETMASK, &none, NULL) != 0', '0'],
         attack => sub {
@@ -168,6 +173,19 @@ my $links = says($w, $d, 'exec ls -l /proc/self/fd');
             }
             return '';
         }},
+
+    # Fences, where the operator has put them up.
+    (!has_landlock() ? () :
+        {name => 'a file that everybody may read, elsewhere, for a site that is confined', sites => {both => 'confine=1'},
+            mutation => ['spawn.c', 'if (!site->confine) {', 'if (1) {'],
+            attack => sub {
+                my ($w, $d) = @_;
+                my $elsewhere = '/var/lib/dpkg/status'; # not in /tmp, which it may use
+                return differs(says($w, $d, "echo begun; head -c 9 $elsewhere 2>/dev/null"), "begun\n");
+            }}),
+    {name => 'privileges of set-id programs, for a site that shall have none', sites => {both => 'nnp=1'},
+        mutation => ['child.c', 'c->site->nnp ? cgiw_confine_no_new_privs() : 0', '0'],
+        attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'grep ^NoNewPrivs /proc/self/status'), "NoNewPrivs:\t1\n") }},
 
     # What httpd's worker sends, when it is another's.
     (map {

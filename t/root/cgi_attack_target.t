@@ -4,6 +4,7 @@
 # P40.
 use v5.30;
 use warnings;
+use JSON::PP ();
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep);
@@ -200,26 +201,80 @@ attacks(
             return '';
         }},
 
+    # What the operator has disabled.
+    (map {
+        my ($name, $change) = @$_;
+        {name => "a script that the operator has disabled, $name",
+            mutation => ['child.c', "    ask_operator(c);\n", ''],
+            config => sub { my ($w) = @_; return "denied\t$w->{dir}/denied" },
+            attack => sub {
+                my ($w, $d) = @_;
+                my $file = $w->sh(mallory => 'bad/x.cgi', $RAN);
+                my @st = stat $file;
+                open my $fh, '>', "$w->{dir}/denied.new" or die $!;
+                print {$fh} "$w->{mallory}{login}\t$st[0]:$st[1]\t$w->{mallory}{root}/bad/x.cgi\t2026-01-01T00:00:00Z\tfor a test\n";
+                close $fh;
+                rename "$w->{dir}/denied.new", "$w->{dir}/denied" or die $!;
+                return asked($d, 0, $change->($w, $file), 'E23');
+            }}
+    } ['as it was', sub { $_[1] }],
+        ['under another name', sub { my ($w, $f) = @_; my $to = "$w->{mallory}{root}/bad/y.cgi"; rename $f, $to; $to }],
+        ['in another directory', sub { my ($w, $f) = @_; my $to = $w->directory(mallory => 'good') . '/x.cgi'; rename $f, $to; $to }],
+        ['by a hard link', sub { my ($w, $f) = @_; my $to = "$w->{mallory}{root}/bad/z.cgi"; unlink $to; link $f, $to; $to }],
+        ['uploaded again', sub { my ($w, $f) = @_; rename $f, "$f.old"; $w->sh(mallory => 'bad/x.cgi', $RAN) }]),
+    {name => 'a command of SSI where none is allowed',
+        mutation => ['child.c', 'if (r->command && !c->site->execcmd) {', 'if (0) {'],
+        attack => sub {
+            my ($w, $d) = @_;
+            my $r = $d->ask(site => 1, path => $w->{alice}{root}, command => 'echo GAINED; id -u');
+            return $r->{out} =~ /GAINED/ ? "it ran: $r->{out}" : $r->{codes} eq 'E23' ? '' : "answered $r->{codes}";
+        }},
+    {name => 'a command of SSI in another\'s directory', sites => {both => 'execcmd=1'},
+        mutation => ['target.c', 'return refuse(w->facts, CGIW_E03, CGIW_OWNER);', '(void)0;'],
+        attack => sub {
+            my ($w, $d) = @_;
+            my $dir = $w->directory(alice => 'commands');
+            chown $w->{mallory}{uid}, -1, $dir;
+            my $r = $d->ask(site => 1, path => $dir, command => 'echo GAINED; id -u');
+            return $r->{out} =~ /GAINED/ ? "it ran: $r->{out}" : $r->{codes} eq 'E03' ? '' : "answered $r->{codes}";
+        }},
+    {name => 'a line of its own in the usage log, by a script\'s name',
+        config => sub { my ($w) = @_; return "log\t$w->{dir}/usage.log" },
+        attack => sub {
+            my ($w, $d) = @_;
+            my $file = $w->sh(mallory => "x\n{\"login\":\"forged\",\"a\\\"\xff\x1b.cgi", 'echo ran');
+            $d->ask(site => 0, path => $file);
+            my $r = $d->ask(site => 1, path => $w->sh(alice => 'good.cgi', 'echo ran'));
+            Omakase::CgiAttack::until_true(sub { slurp("$w->{dir}/usage.log") =~ /good\.cgi/ });
+            my @lines = split /\n/, slurp("$w->{dir}/usage.log");
+            unlink "$w->{dir}/usage.log";
+            my @logins = map { eval { JSON::PP::decode_json($_)->{login} } // 'none' } @lines;
+            return "@logins" eq "$w->{mallory}{login} $w->{alice}{login}" ? '' : "GAINED: @logins: @lines";
+        }},
+
     # What is looked at is what runs.
     {name => 'mallory swaps a script in a directory that alice has opened',
         alone => 0, # an interpreter opens what was swapped once more
         mutation => ['target.c', 'return refuse(w->facts, CGIW_E03, CGIW_PLAIN);', '(void)0;',
             'target.c', 'if (st->st_uid != w->rules->uid) {', 'if (0) {'],
         attack => sub {
-            my ($w, $d) = @_;
+            my ($w, $d, $a) = @_;
             my $dir = $w->directory(alice => 'swap');
             $w->sh(alice => 'swap/x.cgi', 'echo harmless');
             chmod 01777, $dir;
             chmod 0777, $dir;
             $w->sh(mallory => 'evil.cgi', $RAN);
             my $swapper = swapper($w, "$dir/x.cgi", "$dir/y.cgi", "$w->{mallory}{root}/evil.cgi");
-            my $gained = '';
-            for (1 .. 60) {
+            my ($gained, %codes) = '';
+            for (1 .. ($a->{patience} > 10 ? 60 : 2000)) { # a race: it may take its time
+                last if $gained;
                 my $r = $d->ask(site => 1, path => "$dir/x.cgi");
+                $codes{$r->{codes}}++;
                 $gained = $r->{out} if $r->{out} =~ /GAINED/;
             }
             kill 'KILL', $swapper;
             waitpid $swapper, 0;
+            note(join ', ', map {"$_: $codes{$_}"} sort keys %codes);
             return $gained;
         }},
 );

@@ -276,6 +276,9 @@ print "GAINED kill -1 on alice\\n" if kill 0, map { m{(\\d+)} } grep { ((stat)[4
 print "GAINED mem\\n" if open my \$m, '<', "/proc/$pid/mem";
 print "GAINED environ\\n" if open my \$e, '<', "/proc/$pid/environ";
 print "GAINED fds\\n" if opendir my \$f, "/proc/$pid/fd";
+for my \$p (map { m{(\\d+)} } grep { ((stat)[4] // 0) == $w->{alice}{uid} } glob '/proc/[0-9]*') {
+    for (qw(environ mem maps cwd/x fd/1)) { print "GAINED \$_ of alice's\n" if open my \$f, '<', "/proc/\$p/\$_" }
+}
 print "GAINED ptrace\\n" if syscall(101, 16, $pid, 0, 0) == 0;
 print "tried\\n";
 EOT

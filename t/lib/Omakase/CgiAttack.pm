@@ -35,6 +35,7 @@ use File::Temp ();
 use Omakase::CgiDaemon;
 use POSIX ();
 use Test::More;
+use Time::HiRes qw(time);
 
 our @EXPORT_OK = qw(as attacks processes slurp until_true world);
 
@@ -176,13 +177,15 @@ sub _modes {
 
 sub _try {
     my ($w, $program, $a) = @_;
+    my $begun = time;
     my $d = $w->daemon($program, $a);
     my $gained = eval { $a->{attack}->($w, $d, $a) } // "died: $@";
     if (!$a->{ends} && !$d->alive) {
         $gained = ($a->{kills} ? 'GAINED: ' : '') . "the daemon ended ($gained): " . $d->log;
     }
+    _end_processes($w); # or a daemon without its checks would wait for them
     $d->stop;
-    _end_processes($w);
+    note sprintf '%.1f s', time - $begun;
     return $gained;
 }
 
@@ -289,7 +292,11 @@ END {
     local ($?, $!, $@);
     if ($world && $world->{owner} == $$) {
         _end_processes($world) if $world->{alice};
-        system "userdel $world->{$_}{login} >/dev/null 2>&1" for grep { $world->{$_} } qw(mallory alice);
+        for my $login (map { $world->{$_} ? $world->{$_}{login} : () } qw(mallory alice)) {
+            # It refuses while a process is just ending, or another holds the lock.
+            until_true(sub { system("userdel $login >/dev/null 2>&1"); !defined getpwnam $login }, 20)
+                or warn "user $login is left\n";
+        }
         remove_tree($world->{dir}) if !$ENV{OMAKASE_KEEP};
     }
 }

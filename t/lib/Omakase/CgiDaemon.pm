@@ -30,14 +30,14 @@ my ($MFD_CLOEXEC, $MFD_ALLOW_SEALING) = (1, 2);
 # config    records; the first, of the version, is put before them
 # groups    supplementary groups that it is started with
 # before    called in the child just before exec
-# stderr    a handle; default: a file, whose text log() returns
+# table     of running scripts, of a daemon that was there before: $d->table
 sub start {
     my ($class, %o) = @_;
     my $self = bless {owner => $$, %o}, $class;
     $self->{program} //= _staged() . '/cgi-wrapper';
     socketpair my $mine, my $its, AF_UNIX, SOCK_SEQPACKET, 0 or croak "socketpair: $!";
     my $config = memfd(join '', map {"$_\0"} "cgi-wrapper\t1", @{$o{config}});
-    my $table = memfd("\0" x 131_072); # 4,096 runs
+    my $table = $self->{table} //= memfd("\0" x 131_072); # 4,096 runs
     $self->{log} = File::Temp->new;
     my $pid = fork // croak "fork: $!";
     if (!$pid) {
@@ -65,6 +65,7 @@ sub _staged {
 
 sub pid { $_[0]{pid} }
 sub socket { $_[0]{socket} }
+sub table { $_[0]{table} }
 
 sub log {
     my ($self) = @_;

@@ -19,6 +19,7 @@ use File::Copy qw(copy);
 use File::Path qw(make_path);
 use Omakase::Bench qw(seconds);
 use Omakase::Instance;
+use Time::HiRes qw(sleep);
 
 my $CLIENTS = 8;
 
@@ -154,7 +155,12 @@ sub DESTROY {
     return if $self->{owner} != $$;
     local ($?, $@, $!);
     undef $self->{instance};
-    system('userdel', $self->{user}) if defined getpwnam $self->{user};
+    # It refuses while a process is just ending.
+    for (1 .. 200) {
+        system "userdel $self->{user} >/dev/null 2>&1";
+        last if !defined getpwnam $self->{user};
+        sleep 0.1;
+    }
     return;
 }
 

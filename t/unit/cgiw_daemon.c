@@ -310,14 +310,14 @@ static void a_script_has_three_descriptors_and_a_clean_environment(void **state)
 
     (void)state;
     script(0, "a.cgi",
-           "#!/bin/sh\nls /proc/$$/fd | tr '\\n' ' '\nenv\ntrap\n"
+           "#!/bin/sh\nls /proc/$$/fd\nenv\ntrap\n"
            "grep -E 'SigBlk|SigIgn' /proc/self/status\n");
     run_start(&server, &r, 0, at(0, "a.cgi"), NULL, sent);
     run_body(&r, NULL);
     run_finish(&r);
-    /* 10 is dash's own, of the script */
-    assert_true(!strncmp(r.output, "0 1 10 2 ", 9)
-                || !strncmp(r.output, "0 1 2 ", 6));
+    /* 10 is dash's own, of the script; a pipe would show the shell's ends */
+    assert_true(!strncmp(r.output, "0\n1\n10\n2\n", 9)
+                || !strncmp(r.output, "0\n1\n2\n", 6));
     assert_non_null(strstr(r.output, "HTTP_HOST=a.example\n"));
     assert_non_null(strstr(r.output, "PATH=/usr/local/bin:/usr/bin:/bin\n"));
     assert_non_null(strstr(r.output, "USER=alice\n"));

@@ -17,8 +17,6 @@ endif
 dist_man_MANS += doc/man/omakase-weblog.8
 if BUILD_WEBLOG
 dist_man_MANS += doc/man/mod_weblog.8
-dist_man_MANS += doc/man/cgi-wrapper.8
-dist_man_MANS += doc/man/mod_cgi_wrapper.8
 endif
 if BUILD_PROVISION
 dist_man_MANS += doc/man/omakase.8 doc/man/omakase.conf.5 \

@@ -123,7 +123,8 @@ bool ftpaccess_acl_read(const char *text, struct ftpaccess_acl *acl,
     return read_address(s, acl);
 }
 
-/* --- matching -------------------------------------------------------------- */
+/* --- matching --------------------------------------------------------------
+ */
 
 /* An IPv4 address in IPv6's clothes is an IPv4 address. */
 static int plain_address(int family, const unsigned char *in,
@@ -180,8 +181,7 @@ static const char *text_of_address(const char *text, char *room, size_t size)
     unsigned char raw[16];
     int family = client_address(text, raw);
 
-    if (family == AF_UNSPEC
-        || !inet_ntop(family, raw, room, (socklen_t)size)) {
+    if (family == AF_UNSPEC || !inet_ntop(family, raw, room, (socklen_t)size)) {
         return text ? text : "";
     }
     return room;
@@ -197,14 +197,17 @@ static bool matches(const struct ftpaccess_acl *acl,
 
     switch (acl->kind) {
     case FTPACCESS_ACL_MASK:
-    case FTPACCESS_ACL_ADDRESS: return matches_address(acl, c->address);
-    case FTPACCESS_ACL_NAME: return strcmp(acl->pattern, name) == 0;
+    case FTPACCESS_ACL_ADDRESS:
+        return matches_address(acl, c->address);
+    case FTPACCESS_ACL_NAME:
+        return strcmp(acl->pattern, name) == 0;
     case FTPACCESS_ACL_IP_GLOB:
         return fnmatch(acl->pattern, address, flags) == 0;
     case FTPACCESS_ACL_NAME_GLOB:
         return fnmatch(acl->pattern, name, flags) == 0;
     case FTPACCESS_ACL_ALL:
-    case FTPACCESS_ACL_NONE: break;
+    case FTPACCESS_ACL_NONE:
+        break;
     }
     return true;
 }

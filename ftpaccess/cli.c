@@ -14,7 +14,8 @@
 
 static const char *program = "ftpaccess";
 
-/* --- options --------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------
+ */
 
 enum option_id {
     HELP = 1,
@@ -114,7 +115,8 @@ static const struct command commands[] = {
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
-/* --- help -------------------------------------------------------------------- */
+/* --- help --------------------------------------------------------------------
+ */
 
 static void print_option(const struct option_text *o)
 {
@@ -207,7 +209,8 @@ int cli_done(int status)
     return status;
 }
 
-/* --- files ------------------------------------------------------------------- */
+/* --- files -------------------------------------------------------------------
+ */
 
 static int read_stdin(char **text, size_t *len)
 {
@@ -246,7 +249,8 @@ int cli_read(const char *path, char **text, size_t *len)
     return rc == OMK_OK ? EX_OK : cli_fail(EX_NOINPUT, path, err.text);
 }
 
-/* --- taking options ------------------------------------------------------------ */
+/* --- taking options
+ * ------------------------------------------------------------ */
 
 static int push(const char **words, size_t *count, const char *word,
                 const char *option)
@@ -270,32 +274,75 @@ static int take_lang(struct cli *c, const char *value)
 static int take(struct cli *c, enum option_id id, char *value)
 {
     switch (id) {
-    case JSON: c->json = true; break;
-    case LANGUAGE: return take_lang(c, value);
-    case FROM: c->client.address = value; break;
-    case HOST: c->client.host = value; break;
-    case USER: c->client.user = value; break;
+    case JSON:
+        c->json = true;
+        break;
+    case LANGUAGE:
+        return take_lang(c, value);
+    case FROM:
+        c->client.address = value;
+        break;
+    case HOST:
+        c->client.host = value;
+        break;
+    case USER:
+        c->client.user = value;
+        break;
     case GROUP:
         return push(c->groups, &c->client.group_count, value, "--group");
-    case CLASS: c->client.class_name = value; break;
-    case NO_REVERSE_DNS: c->client.reverse_dns = false; break;
-    case ROOT: c->root = value; break;
-    case DIRECTORY: c->dir = value; break;
-    case COMMAND: c->cmd = value; break;
-    case NAME: c->file = value; break;
-    case STOCK: c->stock = true; break;
-    case LOGIN: c->login = value; break;
-    case SESSION: c->session = value; break;
-    case WRITE: c->write = true; break;
-    case ALLOW: return push(c->allow, &c->allow_count, value, "--allow");
-    case ONLY: c->for_commands = value; break;
-    case ALL: c->all = true; break;
-    case BASE: c->base = value; break;
-    case AUDIT: c->audit = value; break;
-    case WHO: c->who = value; break;
-    case WHY: c->why = value; break;
+    case CLASS:
+        c->client.class_name = value;
+        break;
+    case NO_REVERSE_DNS:
+        c->client.reverse_dns = false;
+        break;
+    case ROOT:
+        c->root = value;
+        break;
+    case DIRECTORY:
+        c->dir = value;
+        break;
+    case COMMAND:
+        c->cmd = value;
+        break;
+    case NAME:
+        c->file = value;
+        break;
+    case STOCK:
+        c->stock = true;
+        break;
+    case LOGIN:
+        c->login = value;
+        break;
+    case SESSION:
+        c->session = value;
+        break;
+    case WRITE:
+        c->write = true;
+        break;
+    case ALLOW:
+        return push(c->allow, &c->allow_count, value, "--allow");
+    case ONLY:
+        c->for_commands = value;
+        break;
+    case ALL:
+        c->all = true;
+        break;
+    case BASE:
+        c->base = value;
+        break;
+    case AUDIT:
+        c->audit = value;
+        break;
+    case WHO:
+        c->who = value;
+        break;
+    case WHY:
+        c->why = value;
+        break;
     case HELP:
-    case VERSION: break;
+    case VERSION:
+        break;
     }
     return EX_OK;
 }
@@ -342,14 +389,14 @@ static int run(const struct command *command, int argc, char **argv)
     c.client.groups = c.groups;
     c.client.group = c.client.group_count ? c.groups[0] : NULL;
     if (c.arg_count < command->min_args || c.arg_count > command->max_args) {
-        return usage(command->name, "wrong number of arguments",
-                     command->name);
+        return usage(command->name, "wrong number of arguments", command->name);
     }
     return cli_done(command->run(&c));
 }
 
 int ftpaccess_cli(int argc, char **argv)
 {
+    program = argc > 0 ? argv[0] : program;
     if (argc < 2) {
         (void)help_all();
         return cli_done(EX_USAGE);

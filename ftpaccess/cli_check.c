@@ -77,12 +77,13 @@ static void give(struct check *k, const char *path,
     if (f->mended) {
         printf("\n    %s: ", words[lang][1]);
         cli_print(*f->mended ? f->mended + strspn(f->mended, " \t")
-                               : words[lang][2]);
+                             : words[lang][2]);
     }
     putchar('\n');
 }
 
-/* --- one text ------------------------------------------------------------------ */
+/* --- one text
+ * ------------------------------------------------------------------ */
 
 struct alone {
     const struct ftpaccess_file *file;
@@ -115,12 +116,11 @@ static void try_client(struct check *k, const char *path, const char *text,
 
     if (file
         && !ftpaccess_survives(&tree, &k->c->client, "/", file, &command, &v)) {
-        struct ftpaccess_finding f = {
-            FTPACCESS_LOCKS_OUT, FTPACCESS_ERROR,
-            v.rule    ? v.rule->pos
-            : v.limit ? v.limit->pos
-                      : (struct ftpaccess_pos){1, 1},
-            command->name, NULL};
+        struct ftpaccess_finding f = {FTPACCESS_LOCKS_OUT, FTPACCESS_ERROR,
+                                      v.rule    ? v.rule->pos
+                                      : v.limit ? v.limit->pos
+                                                : (struct ftpaccess_pos){1, 1},
+                                      command->name, NULL};
 
         give(k, path, &f);
     }
@@ -146,7 +146,8 @@ static void check_text(struct check *k, const char *path, const char *text,
     ftpaccess_report_free(r);
 }
 
-/* --- a tree ---------------------------------------------------------------------- */
+/* --- a tree
+ * ---------------------------------------------------------------------- */
 
 static void about_file(struct check *k, const char *path, const char *name,
                        enum ftpaccess_finding_kind kind,
@@ -163,8 +164,8 @@ static void check_entry(struct check *k, int dir, const char *name,
     struct omk_err err;
     char *text;
     size_t len;
-    int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
-                                   | O_CLOEXEC);
+    int fd = openat(dir, name,
+                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     if (fd < 0
         || omk_file_read_fd(fd, path, FTPACCESS_MAX_BYTES, &text, &len, &err)
@@ -219,10 +220,9 @@ static void walk(struct check *k, int dir, const char *path, int depth)
         if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0
             && asprintf(&below, "%s/%s", path, name) >= 0) {
             check_name(k, dir, name, below);
-            fd = depth < DEPTH_MAX
-                     ? openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW
-                                             | O_CLOEXEC)
-                     : -1;
+            fd = depth < DEPTH_MAX ? openat(
+                     dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                                   : -1;
             if (fd >= 0) {
                 walk(k, fd, below, depth + 1);
                 close(fd);

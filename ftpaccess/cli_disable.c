@@ -49,8 +49,8 @@ static void tell(struct lift *k, const char *dir, const char *name)
     k->done++;
     if (k->c->json) {
         (void)json_array_append_new(
-            k->all, json_pack("{s:s?, s:s, s:s}", "dir", dir, "from", from,
-                              "to", to));
+            k->all,
+            json_pack("{s:s?, s:s, s:s}", "dir", dir, "from", from, "to", to));
         return;
     }
     cli_print(dir);
@@ -75,11 +75,11 @@ static int lift_one(struct lift *k, int dir, const char *path, bool must)
                                                       : "has no .ftpaccess")
                                          : err.text);
     }
-    (void)snprintf(text, sizeof text, "%s %.4000s/%s to %s by \"%.200s\": %.600s",
-                   k->enable ? "enabled" : "disabled", path,
-                   k->enable ? name : FTPACCESS_NAME,
-                   k->enable ? FTPACCESS_NAME : name, who_asks(k->c),
-                   k->c->why ? k->c->why : "no reason given");
+    (void)snprintf(
+        text, sizeof text, "%s %.4000s/%s to %s by \"%.200s\": %.600s",
+        k->enable ? "enabled" : "disabled", path,
+        k->enable ? name : FTPACCESS_NAME, k->enable ? FTPACCESS_NAME : name,
+        who_asks(k->c), k->c->why ? k->c->why : "no reason given");
     if (lift_audit(k->audit, k->enable ? "OMK0516" : "OMK0515", text, &err)
         != OMK_OK) {
         k->failed++;
@@ -101,7 +101,8 @@ static void walk(struct lift *k, int dir, const char *path, int depth)
         int fd = -1;
 
         if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0
-            && depth < DEPTH_MAX && asprintf(&below, "%s/%s", path, name) >= 0) {
+            && depth < DEPTH_MAX
+            && asprintf(&below, "%s/%s", path, name) >= 0) {
             fd = openat(dir, name,
                         O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         }

@@ -16,7 +16,8 @@ struct answer {
     struct ftpaccess_verdict verdict;
 };
 
-/* --- printing ---------------------------------------------------------------- */
+/* --- printing ----------------------------------------------------------------
+ */
 
 static json_t *json_of(const struct answer *a)
 {
@@ -90,7 +91,8 @@ static void print_json(json_t *all)
     }
 }
 
-/* --- asking -------------------------------------------------------------------- */
+/* --- asking
+ * -------------------------------------------------------------------- */
 
 static void target_of(const struct cli *c,
                       const struct ftpaccess_command *command, char *out,
@@ -138,8 +140,8 @@ static int ask_one(const struct cli *c, const struct ftpaccess_tree *tree,
 
     target_of(c, command, path, sizeof path);
     if (c->stock) {
-        session = ftpaccess_session_new(tree, &c->client,
-                                        c->login ? c->login : "/");
+        session =
+            ftpaccess_session_new(tree, &c->client, c->login ? c->login : "/");
         if (!session) {
             return cli_fail(EX_OSERR, "", "out of memory");
         }
@@ -165,7 +167,8 @@ static int ask_many(const struct cli *c, const struct ftpaccess_tree *tree,
     return status;
 }
 
-/* --- a session from a file ------------------------------------------------------ */
+/* --- a session from a file
+ * ------------------------------------------------------ */
 
 static int run_line(const struct cli *c, const struct ftpaccess_tree *tree,
                     struct ftpaccess_session *session, char *line, json_t **all)
@@ -222,8 +225,8 @@ static int run_session(const struct cli *c, const struct ftpaccess_tree *tree,
     ended = strndup(text, len);
     free(text);
     if (c->stock) {
-        session = ftpaccess_session_new(tree, &c->client,
-                                        c->login ? c->login : "/");
+        session =
+            ftpaccess_session_new(tree, &c->client, c->login ? c->login : "/");
     }
     rc = !ended || (c->stock && !session)
              ? cli_fail(EX_OSERR, "", "out of memory")

@@ -49,8 +49,8 @@ static int write_beside(int dir, const char *name, const char *path,
 static int write_back(const char *path, const struct ftpaccess_report *r)
 {
     const char *slash = strrchr(path, '/');
-    char *parent = slash ? strndup(path, (size_t)(slash - path) + 1)
-                         : strdup(".");
+    char *parent =
+        slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
     int dir = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     int rc = dir < 0 ? cli_fail(EX_NOINPUT, path, "cannot be opened")
                      : write_beside(dir, slash ? slash + 1 : path, path, r);
@@ -71,8 +71,8 @@ static int say_rest(const struct cli *c, const char *path,
 
     for (size_t i = 0; i < r->count; i++) {
         const struct ftpaccess_finding *f = &r->findings[i];
-        bool judged = f->kind == FTPACCESS_ALLOWS_ALL
-                      || f->kind == FTPACCESS_DENIES_ALL;
+        bool judged =
+            f->kind == FTPACCESS_ALLOWS_ALL || f->kind == FTPACCESS_DENIES_ALL;
         bool encoded = f->kind == FTPACCESS_BOM || f->kind == FTPACCESS_UTF16;
 
         if ((f->mended && !judged) || encoded
@@ -115,7 +115,8 @@ int cli_fix(struct cli *c)
     return rc;
 }
 
-/* --- new --------------------------------------------------------------------- */
+/* --- new ---------------------------------------------------------------------
+ */
 
 static bool usable(const char *who)
 {
@@ -124,7 +125,9 @@ static bool usable(const char *who)
     bool good = false;
 
     if (strpbrk(who, " \t\r\n#\"") || !*who || strcasecmp(who, "none") == 0
-        || asprintf(&text, "<Limit ALL>\nAllow from %s\nDeny from all\n</Limit>\n", who)
+        || asprintf(&text,
+                    "<Limit ALL>\nAllow from %s\nDeny from all\n</Limit>\n",
+                    who)
                < 0) {
         return false;
     }
@@ -147,7 +150,8 @@ static int check_commands(const char *commands)
 
     while (rest && rc == EX_OK && (word = strsep(&rest, " ,")) != NULL) {
         if (*word
-            && (!ftpaccess_limit_word(word) || strcasecmp(word, "LOGIN") == 0)) {
+            && (!ftpaccess_limit_word(word)
+                || strcasecmp(word, "LOGIN") == 0)) {
             rc = cli_fail(EX_USAGE, word, "no command that can be limited");
         }
     }

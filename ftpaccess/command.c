@@ -67,8 +67,7 @@ const struct ftpaccess_command *ftpaccess_command(const char *name)
 
 bool ftpaccess_limit_word(const char *word)
 {
-    static const char *const more[] = {"ALL",  "READ", "WRITE",
-                                       "DIRS", "LOGIN"};
+    static const char *const more[] = {"ALL", "READ", "WRITE", "DIRS", "LOGIN"};
 
     for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
         if (strcasecmp(word, more[i]) == 0) {

@@ -103,7 +103,8 @@ static bool class_rule(const struct ftpaccess_rule *rule,
                : names_match(rule, c, in_class);
 }
 
-/* --- a section ---------------------------------------------------------------- */
+/* --- a section
+ * ---------------------------------------------------------------- */
 
 /* A negated word makes ProFTPD 1.3.8 say no to the whole of it, whether it
  * fits or not; only a name's pattern does not where names are not looked up. */
@@ -123,9 +124,8 @@ static bool hosts_match(const struct ftpaccess_rule *rule,
                         const struct ftpaccess_client *c)
 {
     for (size_t i = 0; i < rule->acl_count; i++) {
-        int match = rule->acls[i].negated
-                        ? 0
-                        : ftpaccess_acl_match(&rule->acls[i], c);
+        int match =
+            rule->acls[i].negated ? 0 : ftpaccess_acl_match(&rule->acls[i], c);
 
         if (match != 0) {
             return match > 0;
@@ -135,9 +135,9 @@ static bool hosts_match(const struct ftpaccess_rule *rule,
 }
 
 /* All Allow (or all Deny) lines of a section together. */
-static const struct ftpaccess_rule *
-find_hosts(const struct ftpaccess_limit *l, enum ftpaccess_rule_kind kind,
-           const struct ftpaccess_client *c)
+static const struct ftpaccess_rule *find_hosts(const struct ftpaccess_limit *l,
+                                               enum ftpaccess_rule_kind kind,
+                                               const struct ftpaccess_client *c)
 {
     const struct ftpaccess_rule *found = NULL;
 
@@ -167,21 +167,26 @@ static bool rule_matches(const struct ftpaccess_rule *rule,
 {
     switch (rule->kind) {
     case FTPACCESS_ALLOW_USER:
-    case FTPACCESS_DENY_USER: return user_rule(rule, q->client);
+    case FTPACCESS_DENY_USER:
+        return user_rule(rule, q->client);
     case FTPACCESS_ALLOW_GROUP:
-    case FTPACCESS_DENY_GROUP: return group_rule(rule, q->client);
+    case FTPACCESS_DENY_GROUP:
+        return group_rule(rule, q->client);
     case FTPACCESS_ALLOW_CLASS:
-    case FTPACCESS_DENY_CLASS: return class_rule(rule, q->client);
+    case FTPACCESS_DENY_CLASS:
+        return class_rule(rule, q->client);
     case FTPACCESS_ALLOW_FILTER:
     case FTPACCESS_DENY_FILTER:
         return fits(rule->words[0], q->arg ? q->arg : "",
                     rule->word_count > 1 ? REG_ICASE : 0);
     case FTPACCESS_ALLOW_ALL:
-    case FTPACCESS_DENY_ALL: return true;
+    case FTPACCESS_DENY_ALL:
+        return true;
     case FTPACCESS_ALLOW:
     case FTPACCESS_DENY:
     case FTPACCESS_ORDER:
-    case FTPACCESS_OTHER: break;
+    case FTPACCESS_OTHER:
+        break;
     }
     return false;
 }
@@ -215,12 +220,16 @@ static bool has_subject(enum ftpaccess_rule_kind kind,
 {
     switch (kind) {
     case FTPACCESS_ALLOW_USER:
-    case FTPACCESS_DENY_USER: return c->user != NULL;
+    case FTPACCESS_DENY_USER:
+        return c->user != NULL;
     case FTPACCESS_ALLOW_GROUP:
-    case FTPACCESS_DENY_GROUP: return c->group != NULL;
+    case FTPACCESS_DENY_GROUP:
+        return c->group != NULL;
     case FTPACCESS_ALLOW_CLASS:
-    case FTPACCESS_DENY_CLASS: return c->class_name != NULL;
-    default: return true;
+    case FTPACCESS_DENY_CLASS:
+        return c->class_name != NULL;
+    default:
+        return true;
     }
 }
 
@@ -362,8 +371,9 @@ static bool deny_all_decides(const struct ftpaccess_level *chain, size_t count,
                              const struct question *q,
                              struct ftpaccess_verdict *v)
 {
-    const struct ftpaccess_file *f =
-        count == 0 ? NULL : chain[0].outside ? chain[0].outside : chain[0].file;
+    const struct ftpaccess_file *f = count == 0         ? NULL
+                                     : chain[0].outside ? chain[0].outside
+                                                        : chain[0].file;
     const struct ftpaccess_rule *rule = outside(f, FTPACCESS_DENY_ALL);
 
     if (!q->exists || !rule || outside(f, FTPACCESS_ALLOW_ALL)) {

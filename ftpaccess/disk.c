@@ -78,13 +78,13 @@ static enum ftpaccess_type disk_type(void *data, const char *path)
     return S_ISDIR(st.st_mode) ? FTPACCESS_DIRECTORY : FTPACCESS_ENTRY;
 }
 
-/* --- files -------------------------------------------------------------------- */
+/* --- files
+ * -------------------------------------------------------------------- */
 
 static bool same(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino
-           && a->st_size == b->st_size
-           && a->st_mtim.tv_sec == b->st_mtim.tv_sec
+           && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec
            && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec
            && a->st_ctim.tv_sec == b->st_ctim.tv_sec
            && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
@@ -191,7 +191,8 @@ static bool disk_source(void *data, const char *dir, struct ftpaccess_source *s)
     return k != NULL;
 }
 
-/* --- directories ---------------------------------------------------------------- */
+/* --- directories
+ * ---------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b)
 {
@@ -243,7 +244,8 @@ static char **disk_entries(void *data, const char *path)
     return names;
 }
 
-/* --- the whole ------------------------------------------------------------------ */
+/* --- the whole
+ * ------------------------------------------------------------------ */
 
 struct ftpaccess_disk *ftpaccess_disk_open(int root_fd, bool shut_in)
 {
@@ -252,8 +254,8 @@ struct ftpaccess_disk *ftpaccess_disk_open(int root_fd, bool shut_in)
     if (d) {
         d->root = root_fd;
         d->shut_in = shut_in;
-        d->tree = (struct ftpaccess_tree){d, disk_type, disk_source,
-                                          disk_entries};
+        d->tree =
+            (struct ftpaccess_tree){d, disk_type, disk_source, disk_entries};
     }
     return d;
 }

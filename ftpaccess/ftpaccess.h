@@ -77,10 +77,10 @@ enum ftpaccess_expr { FTPACCESS_OR, FTPACCESS_AND, FTPACCESS_REGEX };
 struct ftpaccess_rule {
     enum ftpaccess_rule_kind kind;
     struct ftpaccess_pos pos;
-    const char *name;          /* as ProFTPD spells it */
-    bool deny_first;           /* ORDER: Deny,Allow */
-    enum ftpaccess_expr expr;  /* USER, GROUP, CLASS */
-    const char *const *words;  /* their names, or the regular expression */
+    const char *name;         /* as ProFTPD spells it */
+    bool deny_first;          /* ORDER: Deny,Allow */
+    enum ftpaccess_expr expr; /* USER, GROUP, CLASS */
+    const char *const *words; /* their names, or the regular expression */
     size_t word_count;
     const struct ftpaccess_acl *acls; /* ALLOW, DENY */
     size_t acl_count;                 /* 0: a line that ProFTPD rejects */
@@ -114,7 +114,8 @@ struct ftpaccess_note {
 };
 
 struct ftpaccess_file {
-    const struct ftpaccess_limit *limits; /* as in the file, empty ones left out */
+    const struct ftpaccess_limit
+        *limits; /* as in the file, empty ones left out */
     size_t limit_count;
     const struct ftpaccess_rule *rules; /* outside of all sections */
     size_t rule_count;
@@ -202,16 +203,18 @@ struct ftpaccess_verdict {
 };
 
 /* Decides about one command by its <Limit> sections and AllowAll or DenyAll
- * outside of them. AllowFilter and DenyFilter outside of sections, AllowOverwrite
- * and the like are other rules of ProFTPD's, not looked at. chain has the files that apply, the deepest
- * first. arg is the command's argument (for AllowFilter and DenyFilter);
- * exists says whether the target is there. */
+ * outside of them. AllowFilter and DenyFilter outside of sections,
+ * AllowOverwrite and the like are other rules of ProFTPD's, not looked at.
+ * chain has the files that apply, the deepest first. arg is the command's
+ * argument (for AllowFilter and DenyFilter); exists says whether the target is
+ * there. */
 void ftpaccess_decide(const struct ftpaccess_level *chain, size_t count,
                       const struct ftpaccess_client *client,
                       const struct ftpaccess_command *command, const char *arg,
                       bool exists, struct ftpaccess_verdict *verdict);
 
-/* --- findings -------------------------------------------------------------- */
+/* --- findings --------------------------------------------------------------
+ */
 
 enum ftpaccess_finding_kind {
     /* the text itself */
@@ -308,8 +311,8 @@ struct ftpaccess_tree {
 
 /* Decides by all the files from the target's directory up to "/", as it is
  * meant: this is what mod_ftpaccess adds to ProFTPD's own decision. arg is what
- * the client wrote (for filters; NULL: path). instead, if given, stands for the .ftpaccess in the directory instead_dir. Where
- * memory is short it denies. */
+ * the client wrote (for filters; NULL: path). instead, if given, stands for the
+ * .ftpaccess in the directory instead_dir. Where memory is short it denies. */
 void ftpaccess_judge(const struct ftpaccess_tree *tree,
                      const struct ftpaccess_client *client,
                      const struct ftpaccess_command *command, const char *path,
@@ -327,18 +330,19 @@ bool ftpaccess_survives(const struct ftpaccess_tree *tree,
                         const struct ftpaccess_command **command,
                         struct ftpaccess_verdict *verdict);
 
-/* A tree on disk. Links in it lead nowhere out of it, unless the process is shut
- * into the tree already: then shut_in saves the way around. What source() gives
- * is valid until ftpaccess_disk_trim(), which frees what has changed since, or
- * ftpaccess_disk_close(). root_fd is the caller's to close afterwards. NULL for
- * want of memory. */
+/* A tree on disk. Links in it lead nowhere out of it, unless the process is
+ * shut into the tree already: then shut_in saves the way around. What source()
+ * gives is valid until ftpaccess_disk_trim(), which frees what has changed
+ * since, or ftpaccess_disk_close(). root_fd is the caller's to close
+ * afterwards. NULL for want of memory. */
 struct ftpaccess_disk;
 struct ftpaccess_disk *ftpaccess_disk_open(int root_fd, bool shut_in);
 const struct ftpaccess_tree *ftpaccess_disk_tree(struct ftpaccess_disk *d);
 void ftpaccess_disk_trim(struct ftpaccess_disk *d);
 void ftpaccess_disk_close(struct ftpaccess_disk *d);
 
-/* --- a session of a ProFTPD without mod_ftpaccess -------------------------- */
+/* --- a session of a ProFTPD without mod_ftpaccess --------------------------
+ */
 
 /* Such a process reads a .ftpaccess when it comes by, remembers it, sometimes
  * forgets it, and looks at a directory's parents only now and then; so what it
@@ -348,8 +352,7 @@ struct ftpaccess_session;
 /* The login into the directory login. NULL for want of memory. */
 struct ftpaccess_session *
 ftpaccess_session_new(const struct ftpaccess_tree *tree,
-                      const struct ftpaccess_client *client,
-                      const char *login);
+                      const struct ftpaccess_client *client, const char *login);
 void ftpaccess_session_free(struct ftpaccess_session *s);
 
 /* One command; path is absolute or relative to the working directory, NULL

@@ -39,8 +39,7 @@ static bool go_up(char *dir)
 /* Each level keeps its name; one array for all, as a path has few. */
 static bool collect(const struct ftpaccess_tree *tree, char *dir,
                     const char *instead_dir,
-                    const struct ftpaccess_file *instead,
-                    struct ancestors *out)
+                    const struct ftpaccess_file *instead, struct ancestors *out)
 {
     size_t most = 2, len = strlen(dir);
     char *name;
@@ -84,8 +83,7 @@ void ftpaccess_judge(const struct ftpaccess_tree *tree,
         (void)go_up(dir);
     }
     if (dir && collect(tree, dir, instead_dir, instead, &a)) {
-        ftpaccess_decide(a.levels, a.count, client, command,
-                          arg ? arg : path,
+        ftpaccess_decide(a.levels, a.count, client, command, arg ? arg : path,
                          type != FTPACCESS_ABSENT, verdict);
     }
     free(a.levels);
@@ -93,7 +91,8 @@ void ftpaccess_judge(const struct ftpaccess_tree *tree,
     free(dir);
 }
 
-/* --- after putting a file there -------------------------------------------- */
+/* --- after putting a file there --------------------------------------------
+ */
 
 struct trial {
     const struct ftpaccess_tree *tree;

@@ -67,8 +67,9 @@ int lift_enable(int dir_fd, char *name, size_t room, struct omk_err *err)
 
 int lift_audit_open(const char *path, struct omk_err *err)
 {
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW
-                            | O_NOCTTY | O_NONBLOCK,
+    int fd = open(path,
+                  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW
+                      | O_NOCTTY | O_NONBLOCK,
                   0600);
     struct stat st;
 
@@ -95,8 +96,8 @@ int lift_audit(int fd, const char *id, const char *text, struct omk_err *err)
                  (long)getuid(), text);
     n = n < 0 ? 0 : n > (int)sizeof line - 2 ? (int)sizeof line - 2 : n;
     for (int i = 0; i < n; i++) {
-        line[i] = (unsigned char)line[i] < ' ' || line[i] == 0x7f ? ' '
-                                                                  : line[i];
+        line[i] =
+            (unsigned char)line[i] < ' ' || line[i] == 0x7f ? ' ' : line[i];
     }
     line[n++] = '\n';
     if (omk_write_all(fd, line, (size_t)n) != 0 || fsync(fd) != 0) {

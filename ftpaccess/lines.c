@@ -104,10 +104,11 @@ static bool continues(const struct lines *l, size_t at)
         start--;
     }
     first = (unsigned char)l->text[start];
-    return start != at && at - start < (first >= 0xf0   ? 4U
-                                        : first >= 0xe0 ? 3U
-                                        : first >= 0xc2 ? 2U
-                                                        : 1U);
+    return start != at
+           && at - start < (first >= 0xf0   ? 4U
+                            : first >= 0xe0 ? 3U
+                            : first >= 0xc2 ? 2U
+                                            : 1U);
 }
 
 struct ftpaccess_pos lines_pos(struct lines *l, size_t offset)
@@ -143,7 +144,8 @@ static void drop_variables(char *word)
     }
 }
 
-static size_t read_word(const struct lines *l, size_t at, char *out, size_t *len)
+static size_t read_word(const struct lines *l, size_t at, char *out,
+                        size_t *len)
 {
     bool quoted = l->line[at] == '"';
     size_t n = 0;

@@ -24,8 +24,8 @@ static struct mend_line *line_at(struct lint *l, size_t i)
     return (struct mend_line *)l->lines.items + i;
 }
 
-/* As the manual has it, slips beside it, what Notepad adds to a name; .ftpaccess
- * itself in capitals or with a blank behind it. */
+/* As the manual has it, slips beside it, what Notepad adds to a name;
+ * .ftpaccess itself in capitals or with a blank behind it. */
 bool ftpaccess_misprint(const char *name)
 {
     static const char *const names[] = {
@@ -44,7 +44,8 @@ bool ftpaccess_misprint(const char *name)
     return false;
 }
 
-/* --- lines --------------------------------------------------------------------- */
+/* --- lines
+ * --------------------------------------------------------------------- */
 
 static bool is_blank(const char *s)
 {
@@ -100,7 +101,8 @@ static void mend_one(struct lint *l, struct mend_line *line, bool sjis)
     }
 }
 
-/* --- sections -------------------------------------------------------------------- */
+/* --- sections
+ * -------------------------------------------------------------------- */
 
 static bool starts(const char *s, const char *word)
 {
@@ -185,7 +187,8 @@ static void wrap(struct lint *l)
     }
 }
 
-/* --- what the rules come to ---------------------------------------------------------- */
+/* --- what the rules come to
+ * ---------------------------------------------------------- */
 
 static bool has_kind(const struct ftpaccess_limit *s, bool deny)
 {
@@ -212,7 +215,8 @@ static bool has_kind(const struct ftpaccess_limit *s, bool deny)
             break;
         case FTPACCESS_ALLOW_ALL:
         case FTPACCESS_ORDER:
-        case FTPACCESS_OTHER: break;
+        case FTPACCESS_OTHER:
+            break;
         }
     }
     return false;
@@ -290,7 +294,8 @@ static void judge_rules(struct lint *l, const char *text, size_t len)
     ftpaccess_free(f);
 }
 
-/* --- the whole ------------------------------------------------------------------------ */
+/* --- the whole
+ * ------------------------------------------------------------------------ */
 
 static char *join_lines(struct lint *l, size_t *len)
 {

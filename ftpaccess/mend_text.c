@@ -36,14 +36,19 @@ char *mend_format(struct mend *m, const char *format, ...)
     return copy;
 }
 
-/* --- UTF-8 -------------------------------------------------------------------- */
+/* --- UTF-8
+ * -------------------------------------------------------------------- */
 
 /* The character at s and its length; 0 for what is no UTF-8. */
 static size_t decode(const unsigned char *s, size_t len, uint32_t *out)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2
-             : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+    size_t n = s[0] < 0x80   ? 1
+               : s[0] < 0xc2 ? 0
+               : s[0] < 0xe0 ? 2
+               : s[0] < 0xf0 ? 3
+               : s[0] < 0xf5 ? 4
+                             : 0;
     uint32_t c = n == 1 ? s[0] : n ? s[0] & (0xffU >> (n + 1)) : 0;
 
     if (n == 0 || n > len) {
@@ -99,7 +104,8 @@ static size_t encode(uint32_t c, char *out)
     return 4;
 }
 
-/* --- UTF-16 ------------------------------------------------------------------- */
+/* --- UTF-16
+ * ------------------------------------------------------------------- */
 
 static uint32_t unit(const unsigned char *s, bool big)
 {
@@ -176,7 +182,8 @@ const char *mend_encoding(struct mend *m, const char *text, size_t *len)
     return text;
 }
 
-/* --- full width ----------------------------------------------------------------- */
+/* --- full width
+ * ----------------------------------------------------------------- */
 
 /* ASCII for what looks like it: 0 none, 1 to drop it. */
 static char narrow(uint32_t c)
@@ -189,27 +196,37 @@ static char narrow(uint32_t c)
     case 0x00a0:
     case 0x2002:
     case 0x2003:
-    case 0x2009: return ' ';
-    case 0x3001: return ',';
-    case 0x3002: return '.';
+    case 0x2009:
+        return ' ';
+    case 0x3001:
+        return ',';
+    case 0x3002:
+        return '.';
     case 0x3008:
-    case 0x2039: return '<';
+    case 0x2039:
+        return '<';
     case 0x3009:
-    case 0x203a: return '>';
+    case 0x203a:
+        return '>';
     case 0x2018:
-    case 0x2019: return '\'';
+    case 0x2019:
+        return '\'';
     case 0x201c:
-    case 0x201d: return '"';
+    case 0x201d:
+        return '"';
     case 0x2010:
     case 0x2011:
     case 0x2012:
     case 0x2013:
-    case 0x2212: return '-';
+    case 0x2212:
+        return '-';
     case 0x200b:
     case 0x200e:
     case 0x200f:
-    case 0xfeff: return 1;
-    default: return 0;
+    case 0xfeff:
+        return 1;
+    default:
+        return 0;
     }
 }
 

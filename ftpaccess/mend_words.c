@@ -17,11 +17,16 @@ struct words {
     unsigned column[WORDS];
     size_t count;
     const char *indent;
+    const char *rest; /* a comment, or words too many */
 };
 
-/* --- distance ------------------------------------------------------------------ */
+/* --- distance
+ * ------------------------------------------------------------------ */
 
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 /* Edits between two words, neighbours' exchange counting as one, case not
  * counting; long words are far from everything. */
@@ -44,8 +49,8 @@ static size_t distance(const char *a, const char *b)
             int x = tolower((unsigned char)a[i - 1]);
             int y = tolower((unsigned char)b[j - 1]);
 
-            now[j] = least(least(last[j], now[j - 1]) + 1,
-                           last[j - 1] + (x != y));
+            now[j] =
+                least(least(last[j], now[j - 1]) + 1, last[j - 1] + (x != y));
             if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2])
                 && y == tolower((unsigned char)a[i - 2])) {
                 now[j] = least(now[j], before[j - 2] + 1);
@@ -72,7 +77,8 @@ static const char *nearest(const char *word, const char *const *names,
     return best;
 }
 
-/* --- words ---------------------------------------------------------------------- */
+/* --- words
+ * ---------------------------------------------------------------------- */
 
 static void cut(struct mend *m, const char *line, struct words *w)
 {
@@ -99,6 +105,7 @@ static void cut(struct mend *m, const char *line, struct words *w)
             column++;
         }
     }
+    w->rest = s;
 }
 
 static char *paste(struct mend *m, const struct words *w)
@@ -108,7 +115,7 @@ static char *paste(struct mend *m, const struct words *w)
     for (size_t i = 0; i < w->count && line; i++) {
         line = mend_format(m, "%s%s%s", line, i ? " " : "", w->at[i]);
     }
-    return line;
+    return line && *w->rest ? mend_format(m, "%s %s", line, w->rest) : line;
 }
 
 static void drop(struct words *w, size_t i)
@@ -146,7 +153,8 @@ static void tell(struct work *k, enum ftpaccess_finding_kind kind,
     }
 }
 
-/* --- <Limit> -------------------------------------------------------------------- */
+/* --- <Limit>
+ * -------------------------------------------------------------------- */
 
 /* The line without brackets as "Limit", "/Limit" and words: what stands
  * between < and >, whatever blanks and brackets are missing. */
@@ -164,11 +172,11 @@ static char *inside(struct mend *m, const char *line)
 static const char *limit_word(struct work *k, const char *word, unsigned column)
 {
     static const char *const usual[][2] = {
-        {"GET", "RETR"},   {"PUT", "STOR"},    {"UPLOAD", "STOR"},
+        {"GET", "RETR"},      {"PUT", "STOR"},    {"UPLOAD", "STOR"},
         {"DOWNLOAD", "RETR"}, {"DELETE", "DELE"}, {"LS", "LIST"},
-        {"DIR", "LIST"},   {"CD", "CWD"},      {"MKDIR", "MKD"},
-        {"RMDIR", "RMD"},  {"RENAME", "RNFR"}, {"CHMOD", "SITE_CHMOD"},
-        {"ALLL", "ALL"},   {"AL", "ALL"},      {"ANY", "ALL"}};
+        {"DIR", "LIST"},      {"CD", "CWD"},      {"MKDIR", "MKD"},
+        {"RMDIR", "RMD"},     {"RENAME", "RNFR"}, {"CHMOD", "SITE_CHMOD"},
+        {"ALLL", "ALL"},      {"AL", "ALL"},      {"ANY", "ALL"}};
 
     if (strcasecmp(word, "LOGIN") == 0) {
         tell(k, FTPACCESS_LIMIT_LOGIN, FTPACCESS_WARNING, column, word, false);
@@ -196,8 +204,8 @@ static char *limit_line(struct work *k, const char *text, unsigned column)
             line = mend_format(k->m, "<Limit");
         }
         else if (*word && line) {
-            line = mend_format(k->m, "%s %s", line,
-                               limit_word(k, word, column));
+            line =
+                mend_format(k->m, "%s %s", line, limit_word(k, word, column));
         }
     }
     return line;
@@ -227,18 +235,19 @@ static bool is_section(struct work *k, const char *line, char **out)
     if (!whole) {
         tell(k, FTPACCESS_BRACKETS, FTPACCESS_ERROR, column, first, true);
     }
-    *out = closes ? mend_format(k->m, "</Limit>")
-                  : limit_line(k, text, column);
+    *out = closes ? mend_format(k->m, "</Limit>") : limit_line(k, text, column);
     if (*out && opens) {
         *out = mend_format(k->m, "%s>", *out);
     }
     if (*out) {
-        *out = mend_format(k->m, "%s%s", k->words.indent, *out);
+        *out = mend_format(k->m, "%s%s%s%s", k->words.indent, *out,
+                           *k->words.rest ? " " : "", k->words.rest);
     }
     return true;
 }
 
-/* --- Allow and Deny ----------------------------------------------------------------- */
+/* --- Allow and Deny
+ * ----------------------------------------------------------------- */
 
 static bool only(const char *s, const char *accept)
 {
@@ -326,8 +335,8 @@ static const char *mend_host(struct work *k, const char *s, unsigned column)
         return dots(s) > 0 ? mend_format(k->m, "%s.", s) : s;
     }
     if (!ftpaccess_acl_read(s, &acl, NULL, NULL)
-        || (acl.kind == FTPACCESS_ACL_NAME && strpbrk(s, ":;()=@'\"")
-            != NULL)) {
+        || (acl.kind == FTPACCESS_ACL_NAME
+            && strpbrk(s, ":;()=@'\"") != NULL)) {
         tell(k, FTPACCESS_BAD_ADDRESS, FTPACCESS_ERROR, column, s, false);
         return s;
     }
@@ -361,8 +370,7 @@ static const char *without_braces(struct work *k, const char *s,
         return s;
     }
     tell(k, FTPACCESS_BRACES, FTPACCESS_WARNING, column, s, true);
-    return arena_copy(&k->m->arena, s + first,
-                      n - first - (last && n > first));
+    return arena_copy(&k->m->arena, s + first, n - first - (last && n > first));
 }
 
 struct text {
@@ -384,8 +392,9 @@ static void append(struct text *t, const char *s)
  * that is left of a Deny line. */
 static void mend_host_word(struct work *k, size_t i, size_t first, bool deny)
 {
-    char *rest = arena_copy(&k->m->arena, k->words.at[i],
-                            strlen(k->words.at[i])), *part;
+    char *rest =
+             arena_copy(&k->m->arena, k->words.at[i], strlen(k->words.at[i])),
+         *part;
     unsigned column = k->words.column[i];
     struct text out = {.len = 0};
 
@@ -443,7 +452,8 @@ static void mend_hosts(struct work *k, bool deny)
     }
 }
 
-/* --- names and Order ---------------------------------------------------------------- */
+/* --- names and Order
+ * ---------------------------------------------------------------- */
 
 static void mend_order(struct work *k)
 {
@@ -472,9 +482,9 @@ static void mend_order(struct work *k)
 static void mend_directive(struct work *k)
 {
     static const char *const usual[] = {
-        "Allow",     "Deny",       "Order",     "AllowAll",   "DenyAll",
-        "AllowUser", "DenyUser",   "AllowGroup", "DenyGroup", "AllowClass",
-        "DenyClass", "IgnoreHidden"};
+        "Allow",     "Deny",       "Order",     "AllowAll",
+        "DenyAll",   "AllowUser",  "DenyUser",  "AllowGroup",
+        "DenyGroup", "AllowClass", "DenyClass", "IgnoreHidden"};
     struct words *w = &k->words;
     const char *meant;
     bool allowed;
@@ -508,7 +518,8 @@ void mend_words(struct mend *m, struct mend_line *line)
     bool changed = false;
 
     cut(m, line->text, &k.words);
-    if (k.words.count == 0 || m->arena.failed) {
+    if (k.words.count == 0 || m->arena.failed
+        || (k.words.count == WORDS && *k.words.rest)) {
         return;
     }
     if (is_section(&k, line->text, &section)) {
@@ -525,8 +536,7 @@ void mend_words(struct mend *m, struct mend_line *line)
         struct ftpaccess_pos pos = {line->number, k.pending[i].column};
 
         mend_found(m, k.pending[i].kind, k.pending[i].severity, pos,
-                   k.pending[i].word,
-                   k.pending[i].mended ? mended : NULL);
+                   k.pending[i].word, k.pending[i].mended ? mended : NULL);
     }
     if (changed && mended) {
         line->text = mended;

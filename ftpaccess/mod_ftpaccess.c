@@ -5,14 +5,15 @@
  *   denied: this only adds refusals.
  * - A text that becomes a .ftpaccess (by STOR, APPE, RNTO or SITE CPTO) is read
  *   first. One that would shut out the client that puts it there is refused
- *   with the line and the reason, unless SITE FTPACCESS ALLOW came before; so is
- *   one in an encoding that ProFTPD cannot read, always.
+ *   with the line and the reason, unless SITE FTPACCESS ALLOW came before; so
+ * is one in an encoding that ProFTPD cannot read, always.
  * - Misspelt names become .ftpaccess, and the reply says so.
  *
  * - What becomes of an upload that breaks off is in mod_ftpaccess_store.h.
  *
  * Uploads and renames are caught where the file system is called, so that there
- * is no way around, and ProFTPD's own checks have seen the real names before. */
+ * is no way around, and ProFTPD's own checks have seen the real names before.
+ */
 #include "conf.h"
 #include "privs.h"
 
@@ -48,13 +49,14 @@ static struct {
     pr_fs_t *fs;
     struct ftpaccess_disk *disk; /* NULL before the login */
     struct ftpaccess_client client;
-    bool allow_next;    /* SITE FTPACCESS ALLOW */
-    const char *renamed; /* the misspelt name of the current command */
+    bool allow_next;       /* SITE FTPACCESS ALLOW */
+    const char *renamed;   /* the misspelt name of the current command */
     array_header *refusal; /* lines of the reply, if we refuse */
     struct pending pending;
 } state = {.root = -1, .pending = {.fd = -1}};
 
-/* --- replies -------------------------------------------------------------------- */
+/* --- replies
+ * -------------------------------------------------------------------- */
 
 static void start_refusal(pool *p)
 {
@@ -63,8 +65,7 @@ static void start_refusal(pool *p)
 
 static void add_line(const char *line)
 {
-    *((char **)push_array(state.refusal)) =
-        pstrdup(state.refusal->pool, line);
+    *((char **)push_array(state.refusal)) = pstrdup(state.refusal->pool, line);
 }
 
 /* All lines under one code: a refusal's, in place of what the core says. */
@@ -97,7 +98,8 @@ static void add_both(const char *english, const char *japanese)
     }
 }
 
-/* --- judging each command ---------------------------------------------------------- */
+/* --- judging each command
+ * ---------------------------------------------------------- */
 
 /* The command as <Limit> calls it: SITE's parts have names of their own. */
 static const struct ftpaccess_command *command_of(const cmd_rec *cmd,
@@ -206,7 +208,8 @@ static bool judge_paths(cmd_rec *cmd, const struct ftpaccess_command *command,
     return !best || on_name(command) || judge(cmd, command, best, arg);
 }
 
-/* --- names ------------------------------------------------------------------------- */
+/* --- names
+ * ------------------------------------------------------------------------- */
 
 static const char *base_name(const char *path)
 {
@@ -255,7 +258,8 @@ static void mend_name(cmd_rec *cmd, const struct ftpaccess_command *command,
     pr_cmd_clear_cache(cmd);
     pr_log_pri(PR_LOG_INFO,
                MOD_FTPACCESS_VERSION ": OMK0513 '%s' of user %s is stored as "
-               "'%s'", state.renamed, session.user, cmd->arg);
+                                     "'%s'",
+               state.renamed, session.user, cmd->arg);
 }
 
 MODRET ftpaccess_pre_any(cmd_rec *cmd)
@@ -291,15 +295,17 @@ MODRET ftpaccess_pre_any(cmd_rec *cmd)
     return PR_ERROR(cmd);
 }
 
-/* --- what becomes a .ftpaccess -------------------------------------------------------- */
+/* --- what becomes a .ftpaccess
+ * -------------------------------------------------------- */
 
 static bool refuse_encoding(pool *p, const struct ftpaccess_report *r)
 {
     char what[LINE], today[LINE], line[3 * LINE];
 
     start_refusal(p);
-    add_both(".ftpaccess is not stored: ProFTPD could not read it.",
-             ".ftpaccess は保存されませんでした。このままでは読めないためです。");
+    add_both(
+        ".ftpaccess is not stored: ProFTPD could not read it.",
+        ".ftpaccess は保存されませんでした。このままでは読めないためです。");
     for (size_t i = 0; i < r->count && i < 20; i++) {
         const struct ftpaccess_finding *f = &r->findings[i];
 
@@ -329,12 +335,12 @@ static bool refuse_lockout(pool *p, const struct ftpaccess_command *command,
                            const struct ftpaccess_verdict *v)
 {
     start_refusal(p);
-    add_both(".ftpaccess is not stored: it would lock you out.",
-             ".ftpaccess は保存されませんでした。あなた自身が操作できなくなるためで"
-             "す。");
+    add_both(
+        ".ftpaccess is not stored: it would lock you out.",
+        ".ftpaccess は保存されませんでした。あなた自身が操作できなくなるためで"
+        "す。");
     add_verdict(command->name, v);
-    add_line(pstrcat(p, "(", state.client.address,
-                     state.client.host ? " " : "",
+    add_line(pstrcat(p, "(", state.client.address, state.client.host ? " " : "",
                      state.client.host ? state.client.host : "", ")", NULL));
     add_both("To store it all the same, send SITE FTPACCESS ALLOW, then again.",
              "それでも保存する場合は SITE FTPACCESS ALLOW "
@@ -376,12 +382,12 @@ static bool acceptable(pool *p, const char *dir, const char *text, size_t len)
     else if (r->unreadable) {
         good = refuse_encoding(p, r);
     }
-    else if (!ftpaccess_survives(ftpaccess_disk_tree(state.disk),
-                                 &state.client, dir, file, &command, &v)) {
+    else if (!ftpaccess_survives(ftpaccess_disk_tree(state.disk), &state.client,
+                                 dir, file, &command, &v)) {
         good = state.allow_next || refuse_lockout(p, command, &v);
         pr_log_pri(PR_LOG_NOTICE,
                    MOD_FTPACCESS_VERSION ": %s %s/.ftpaccess of user %s, which "
-                   "locks out %s: line %u, %s",
+                                         "locks out %s: line %u, %s",
                    state.allow_next ? "OMK0512 allowed" : "OMK0511 refused",
                    strcmp(dir, "/") == 0 ? "" : dir, session.user,
                    state.client.address, v.rule ? v.rule->pos.line : 0,
@@ -403,15 +409,17 @@ static bool check_text(pool *p, const char *path, int fd)
 
     if (!text) {
         start_refusal(p);
-        add_both(".ftpaccess is not stored: it is longer than 256 kB.",
-                 ".ftpaccess は保存されませんでした。大きすぎます（256 kB まで）。");
+        add_both(
+            ".ftpaccess is not stored: it is longer than 256 kB.",
+            ".ftpaccess は保存されませんでした。大きすぎます（256 kB まで）。");
         return false;
     }
     return acceptable(p, *dir ? dir : "/", text, len);
 }
 
-/* --- the file system below ours: ProFTPD's own, which guards a chroot's /etc and
- * /lib, or another module's ------------------------------------------------- */
+/* --- the file system below ours: ProFTPD's own, which guards a chroot's /etc
+ * and /lib, or another module's
+ * ------------------------------------------------- */
 
 static int next_open(pr_fs_t *fs, pr_fh_t *fh, const char *path, int flags)
 {
@@ -486,7 +494,8 @@ static int ftpaccess_rename(pr_fs_t *fs, const char *from, const char *to)
     return next_rename(fs, from, to);
 }
 
-/* --- writing beside it ------------------------------------------------------------------ */
+/* --- writing beside it
+ * ------------------------------------------------------------------ */
 
 static void drop_pending(void)
 {
@@ -576,8 +585,8 @@ static int ftpaccess_close(pr_fh_t *fh, int fd)
         return next_close(state.fs, fh, fd);
     }
     p = session.curr_cmd_rec ? session.curr_cmd_rec->pool : session.pool;
-    good = !(session.sf_flags & SF_ABORT)
-           && check_text(p, state.pending.path, fd);
+    good =
+        !(session.sf_flags & SF_ABORT) && check_text(p, state.pending.path, fd);
     if (!good) {
         drop_pending();
         close(fd);
@@ -597,7 +606,9 @@ static int ftpaccess_close(pr_fh_t *fh, int fd)
     return 0;
 }
 
-/* --- afterwards --------------------------------------------------------------------------- */
+/* --- afterwards
+ * ---------------------------------------------------------------------------
+ */
 
 MODRET ftpaccess_post_any(cmd_rec *cmd)
 {
@@ -606,12 +617,13 @@ MODRET ftpaccess_post_any(cmd_rec *cmd)
     (void)cmd;
     if (state.disk && state.renamed) {
         for (size_t i = 0; i < state.lang_count; i++) {
-            (void)snprintf(line, sizeof line,
-                           state.langs[i] == FTPACCESS_JA
-                               ? "名前「%.200s」は .ftpaccess に直して保存しました"
-                               : "%.200s is stored under its right name, "
-                                 ".ftpaccess",
-                           state.renamed);
+            (void)snprintf(
+                line, sizeof line,
+                state.langs[i] == FTPACCESS_JA
+                    ? "名前「%.200s」は .ftpaccess に直して保存しました"
+                    : "%.200s is stored under its right name, "
+                      ".ftpaccess",
+                state.renamed);
             pr_response_add(R_DUP, "%s", line);
         }
         state.renamed = NULL;
@@ -645,7 +657,9 @@ MODRET ftpaccess_site(cmd_rec *cmd)
     return PR_HANDLED(cmd);
 }
 
-/* --- the session ------------------------------------------------------------------------------ */
+/* --- the session
+ * ------------------------------------------------------------------------------
+ */
 
 /* At the start of the session: later, in a chroot, ProFTPD may find no name any
  * more, and lose the one that it has. */
@@ -687,9 +701,10 @@ MODRET ftpaccess_post_pass(cmd_rec *cmd)
     if (!state.disk) {
         pr_log_pri(PR_LOG_ERR,
                    MOD_FTPACCESS_VERSION ": OMK0514 cannot open / of user %s "
-                   "(%s): the session ends", session.user, strerror(errno));
-        pr_session_disconnect(&ftpaccess_module, PR_SESS_DISCONNECT_BY_APPLICATION,
-                              NULL);
+                                         "(%s): the session ends",
+                   session.user, strerror(errno));
+        pr_session_disconnect(&ftpaccess_module,
+                              PR_SESS_DISCONNECT_BY_APPLICATION, NULL);
     }
     return PR_DECLINED(cmd);
 }
@@ -736,7 +751,9 @@ static int ftpaccess_sess_init(void)
     return 0;
 }
 
-/* --- directives --------------------------------------------------------------------------------- */
+/* --- directives
+ * ---------------------------------------------------------------------------------
+ */
 
 /* usage: FtpAccessEngine on|off */
 MODRET set_ftpaccess_engine(cmd_rec *cmd)
@@ -788,10 +805,9 @@ static cmdtable ftpaccess_cmdtab[] = {
      NULL},
     {0, NULL, NULL, NULL, FALSE, FALSE, 0, NULL}};
 
-module ftpaccess_module = {
-    .api_version = 0x20,
-    .name = "ftpaccess",
-    .conftable = ftpaccess_conftab,
-    .cmdtable = ftpaccess_cmdtab,
-    .sess_init = ftpaccess_sess_init,
-    .module_version = MOD_FTPACCESS_VERSION};
+module ftpaccess_module = {.api_version = 0x20,
+                           .name = "ftpaccess",
+                           .conftable = ftpaccess_conftab,
+                           .cmdtable = ftpaccess_cmdtab,
+                           .sess_init = ftpaccess_sess_init,
+                           .module_version = MOD_FTPACCESS_VERSION};

@@ -57,57 +57,184 @@ static const struct {
 
 /* Allowed in .ftpaccess, of no consequence to who may do what. */
 static const char *const allowed_names[] = {
-    "AllowOverwrite", "AllowRetrieveRestart", "AllowStoreRestart",
-    "DeleteAbortedStores", "DigestEnable", "DirFakeGroup", "DirFakeMode",
-    "DirFakeUser", "ExecEnable", "GroupOwner", "HideFiles", "ListOptions",
-    "MaxRetrieveFileSize", "MaxStoreFileSize", "MaxTransfersPerHost",
-    "MaxTransfersPerUser", "PathAllowFilter", "PathDenyFilter",
-    "StoreUniquePrefix", "TLSRequired", "TransferRate", "Umask",
-    "UseSendfile", "</IfDefine>", "</IfModule>",
+    "AllowOverwrite",      "AllowRetrieveRestart",
+    "AllowStoreRestart",   "DeleteAbortedStores",
+    "DigestEnable",        "DirFakeGroup",
+    "DirFakeMode",         "DirFakeUser",
+    "ExecEnable",          "GroupOwner",
+    "HideFiles",           "ListOptions",
+    "MaxRetrieveFileSize", "MaxStoreFileSize",
+    "MaxTransfersPerHost", "MaxTransfersPerUser",
+    "PathAllowFilter",     "PathDenyFilter",
+    "StoreUniquePrefix",   "TLSRequired",
+    "TransferRate",        "Umask",
+    "UseSendfile",         "</IfDefine>",
+    "</IfModule>",
 };
 
 /* Known to ProFTPD and refused in .ftpaccess. */
 static const char *const refused_names[] = {
-    "</Anonymous>", "</Class>", "</Directory>", "</Global>", "</VirtualHost>",
-    "<Anonymous>", "<Class>", "<Directory>", "<Global>", "<VirtualHost>",
-    "AccessDenyMsg", "AccessGrantMsg", "AllowChrootSymlinks",
-    "AllowEmptyPasswords", "AllowForeignAddress", "AllowLogSymlinks",
-    "AllowOverride", "AnonAllowRobots", "AnonRejectPasswords",
-    "AnonRequirePassword", "AuthAliasOnly", "AuthFileOptions",
-    "AuthGroupFile", "AuthOrder", "AuthPAM", "AuthPAMConfig",
-    "AuthPAMOptions", "AuthUnixOptions", "AuthUserFile", "AuthUsingAlias",
-    "CDPath", "CapabilitiesEngine", "CapabilitiesRootRevoke",
-    "CapabilitiesSet", "CommandBufferSize", "ControlsACLs",
-    "ControlsAuthFreshness", "ControlsEngine", "ControlsInterval",
-    "ControlsLog", "ControlsMaxClients", "ControlsSocket",
-    "ControlsSocketACL", "ControlsSocketOwner", "CreateHome", "DebugLevel",
-    "DefaultAddress", "DefaultChdir", "DefaultRoot", "DefaultServer",
-    "DefaultTransferMode", "DeferWelcome", "Define", "DelayControlsACLs",
-    "DelayEngine", "DelayOnEvent", "DelayTable", "DisplayChdir",
-    "DisplayConnect", "DisplayFileTransfer", "DisplayLogin", "DisplayQuit",
-    "ExtendedLog", "FACLEngine", "FSCachePolicy", "FSOptions",
-    "FactsAdvertise", "FactsDefault", "FactsOptions", "From", "Group",
-    "HiddenStores", "HideGroup", "HideNoAccess", "HideUser", "IdentLookups",
-    "Include", "IncludeOptions", "LangDefault", "LangEngine", "LangOptions",
-    "LangPath", "ListStyle", "LoadFile", "LoadModule", "LogFormat",
-    "LogOptions", "MasqueradeAddress", "MaxClients", "MaxClientsPerClass",
-    "MaxClientsPerHost", "MaxClientsPerUser", "MaxCommandRate",
-    "MaxConnectionRate", "MaxConnectionsPerHost", "MaxHostsPerUser",
-    "MaxInstances", "MaxLoginAttempts", "MaxPasswordSize",
-    "ModuleControlsACLs", "ModuleOrder", "ModulePath", "MultilineRFC2228",
-    "PassivePorts", "PersistentPasswd", "PidFile", "Port", "ProcessTitles",
-    "Protocols", "RLimitCPU", "RLimitChroot", "RLimitMemory",
-    "RLimitOpenFiles", "RegexOptions", "RequireValidShell", "RewriteHome",
-    "RootLogin", "RootRevoke", "Satisfy", "ScoreboardFile",
-    "ScoreboardMutex", "ScoreboardScrub", "ServerAdmin", "ServerAlias",
-    "ServerIdent", "ServerLog", "ServerName", "ServerType", "SetEnv",
-    "ShowSymlinks", "SocketBindTight", "SocketOptions", "SyslogFacility",
-    "SyslogLevel", "SystemLog", "TCPBackLog", "TCPNoDelay", "TimeoutIdle",
-    "TimeoutLinger", "TimeoutLogin", "TimeoutNoTransfer", "TimeoutSession",
-    "TimeoutStalled", "TimesGMT", "Trace", "TraceLog", "TraceOptions",
-    "TransferLog", "TransferOptions", "UnsetEnv", "UseEncoding",
-    "UseFtpUsers", "UseGlobbing", "UseIPv6", "UseLastlog", "UseReverseDNS",
-    "User", "UserAlias", "UserDirRoot", "UserOwner", "UserPassword",
+    "</Anonymous>",
+    "</Class>",
+    "</Directory>",
+    "</Global>",
+    "</VirtualHost>",
+    "<Anonymous>",
+    "<Class>",
+    "<Directory>",
+    "<Global>",
+    "<VirtualHost>",
+    "AccessDenyMsg",
+    "AccessGrantMsg",
+    "AllowChrootSymlinks",
+    "AllowEmptyPasswords",
+    "AllowForeignAddress",
+    "AllowLogSymlinks",
+    "AllowOverride",
+    "AnonAllowRobots",
+    "AnonRejectPasswords",
+    "AnonRequirePassword",
+    "AuthAliasOnly",
+    "AuthFileOptions",
+    "AuthGroupFile",
+    "AuthOrder",
+    "AuthPAM",
+    "AuthPAMConfig",
+    "AuthPAMOptions",
+    "AuthUnixOptions",
+    "AuthUserFile",
+    "AuthUsingAlias",
+    "CDPath",
+    "CapabilitiesEngine",
+    "CapabilitiesRootRevoke",
+    "CapabilitiesSet",
+    "CommandBufferSize",
+    "ControlsACLs",
+    "ControlsAuthFreshness",
+    "ControlsEngine",
+    "ControlsInterval",
+    "ControlsLog",
+    "ControlsMaxClients",
+    "ControlsSocket",
+    "ControlsSocketACL",
+    "ControlsSocketOwner",
+    "CreateHome",
+    "DebugLevel",
+    "DefaultAddress",
+    "DefaultChdir",
+    "DefaultRoot",
+    "DefaultServer",
+    "DefaultTransferMode",
+    "DeferWelcome",
+    "Define",
+    "DelayControlsACLs",
+    "DelayEngine",
+    "DelayOnEvent",
+    "DelayTable",
+    "DisplayChdir",
+    "DisplayConnect",
+    "DisplayFileTransfer",
+    "DisplayLogin",
+    "DisplayQuit",
+    "ExtendedLog",
+    "FACLEngine",
+    "FSCachePolicy",
+    "FSOptions",
+    "FactsAdvertise",
+    "FactsDefault",
+    "FactsOptions",
+    "From",
+    "Group",
+    "HiddenStores",
+    "HideGroup",
+    "HideNoAccess",
+    "HideUser",
+    "IdentLookups",
+    "Include",
+    "IncludeOptions",
+    "LangDefault",
+    "LangEngine",
+    "LangOptions",
+    "LangPath",
+    "ListStyle",
+    "LoadFile",
+    "LoadModule",
+    "LogFormat",
+    "LogOptions",
+    "MasqueradeAddress",
+    "MaxClients",
+    "MaxClientsPerClass",
+    "MaxClientsPerHost",
+    "MaxClientsPerUser",
+    "MaxCommandRate",
+    "MaxConnectionRate",
+    "MaxConnectionsPerHost",
+    "MaxHostsPerUser",
+    "MaxInstances",
+    "MaxLoginAttempts",
+    "MaxPasswordSize",
+    "ModuleControlsACLs",
+    "ModuleOrder",
+    "ModulePath",
+    "MultilineRFC2228",
+    "PassivePorts",
+    "PersistentPasswd",
+    "PidFile",
+    "Port",
+    "ProcessTitles",
+    "Protocols",
+    "RLimitCPU",
+    "RLimitChroot",
+    "RLimitMemory",
+    "RLimitOpenFiles",
+    "RegexOptions",
+    "RequireValidShell",
+    "RewriteHome",
+    "RootLogin",
+    "RootRevoke",
+    "Satisfy",
+    "ScoreboardFile",
+    "ScoreboardMutex",
+    "ScoreboardScrub",
+    "ServerAdmin",
+    "ServerAlias",
+    "ServerIdent",
+    "ServerLog",
+    "ServerName",
+    "ServerType",
+    "SetEnv",
+    "ShowSymlinks",
+    "SocketBindTight",
+    "SocketOptions",
+    "SyslogFacility",
+    "SyslogLevel",
+    "SystemLog",
+    "TCPBackLog",
+    "TCPNoDelay",
+    "TimeoutIdle",
+    "TimeoutLinger",
+    "TimeoutLogin",
+    "TimeoutNoTransfer",
+    "TimeoutSession",
+    "TimeoutStalled",
+    "TimesGMT",
+    "Trace",
+    "TraceLog",
+    "TraceOptions",
+    "TransferLog",
+    "TransferOptions",
+    "UnsetEnv",
+    "UseEncoding",
+    "UseFtpUsers",
+    "UseGlobbing",
+    "UseIPv6",
+    "UseLastlog",
+    "UseReverseDNS",
+    "User",
+    "UserAlias",
+    "UserDirRoot",
+    "UserOwner",
+    "UserPassword",
     "WtmpLog",
 };
 
@@ -144,7 +271,8 @@ bool ftpaccess_known(const char *name, bool *allowed)
     return *allowed || listed(name, refused_names, COUNT(refused_names));
 }
 
-/* --- parts ----------------------------------------------------------------- */
+/* --- parts -----------------------------------------------------------------
+ */
 
 static struct ftpaccess_pos word_pos(struct parser *p, size_t i)
 {
@@ -183,7 +311,8 @@ static void split(struct parser *p, char *s, struct arena_list *parts)
     }
 }
 
-/* --- <Limit> ---------------------------------------------------------------- */
+/* --- <Limit> ----------------------------------------------------------------
+ */
 
 static bool has_command(const struct arena_list *commands, const char *name)
 {
@@ -262,7 +391,8 @@ static void close_limit(struct parser *p, struct ftpaccess_pos pos)
     }
 }
 
-/* --- rules ------------------------------------------------------------------ */
+/* --- rules ------------------------------------------------------------------
+ */
 
 static char *join(void *data, const char *a, const char *b)
 {
@@ -376,8 +506,7 @@ static bool usable_regex(const char *s)
     const char *brace = strchr(s, '{');
     regex_t re;
 
-    if (strlen(s) > 256 || (brace && strchr(brace + 1, '{'))
-        || has_reference(s)
+    if (strlen(s) > 256 || (brace && strchr(brace + 1, '{')) || has_reference(s)
         || regcomp(&re, s, REG_EXTENDED | REG_NOSUB) != 0) {
         return false;
     }
@@ -484,16 +613,24 @@ static void meant_rule(struct parser *p, size_t which,
     rule->name = meant[which].name;
     switch (rule->kind) {
     case FTPACCESS_ALLOW:
-    case FTPACCESS_DENY: host_rule(p, rule); break;
+    case FTPACCESS_DENY:
+        host_rule(p, rule);
+        break;
     case FTPACCESS_ALLOW_USER:
     case FTPACCESS_DENY_USER:
     case FTPACCESS_ALLOW_GROUP:
     case FTPACCESS_DENY_GROUP:
     case FTPACCESS_ALLOW_CLASS:
-    case FTPACCESS_DENY_CLASS: name_rule(p, rule); break;
-    case FTPACCESS_ORDER: order_rule(p, rule); break;
+    case FTPACCESS_DENY_CLASS:
+        name_rule(p, rule);
+        break;
+    case FTPACCESS_ORDER:
+        order_rule(p, rule);
+        break;
     case FTPACCESS_ALLOW_FILTER:
-    case FTPACCESS_DENY_FILTER: filter_rule(p, rule); break;
+    case FTPACCESS_DENY_FILTER:
+        filter_rule(p, rule);
+        break;
     case FTPACCESS_ALLOW_ALL:
     case FTPACCESS_DENY_ALL:
         if (p->count > 1) {
@@ -502,19 +639,22 @@ static void meant_rule(struct parser *p, size_t which,
         }
         add_rule(p, rule);
         break;
-    case FTPACCESS_OTHER: add_rule(p, rule); break;
+    case FTPACCESS_OTHER:
+        add_rule(p, rule);
+        break;
     }
 }
 
-/* --- conditional sections ---------------------------------------------------- */
+/* --- conditional sections ----------------------------------------------------
+ */
 
 /* Modules that every ProFTPD has. */
 static bool has_module(const char *name)
 {
     static const char *const there[] = {
-        "mod_core.c", "mod_xfer.c", "mod_rlimit.c", "mod_auth_unix.c",
-        "mod_auth_file.c", "mod_auth.c", "mod_ls.c", "mod_log.c",
-        "mod_site.c", "mod_delay.c", "mod_facts.c", "mod_ident.c"};
+        "mod_core.c",      "mod_xfer.c",  "mod_rlimit.c", "mod_auth_unix.c",
+        "mod_auth_file.c", "mod_auth.c",  "mod_ls.c",     "mod_log.c",
+        "mod_site.c",      "mod_delay.c", "mod_facts.c",  "mod_ident.c"};
 
     return listed(name, there, COUNT(there));
 }
@@ -550,7 +690,8 @@ static void open_condition(struct parser *p, struct ftpaccess_pos pos,
     }
 }
 
-/* --- lines ------------------------------------------------------------------- */
+/* --- lines -------------------------------------------------------------------
+ */
 
 /* "<Limit" "ALL>" is "<Limit>" "ALL". */
 static void mend_brackets(struct parser *p)
@@ -635,9 +776,9 @@ struct ftpaccess_file *ftpaccess_parse(const char *text, size_t len)
         if (p->in_section) {
             end_section(p, 0);
         }
-        out->file = (struct ftpaccess_file){
-            p->limits.items, p->limits.count, p->rules.items,
-            p->rules.count,  p->notes.items,  p->notes.count};
+        out->file = (struct ftpaccess_file){p->limits.items, p->limits.count,
+                                            p->rules.items,  p->rules.count,
+                                            p->notes.items,  p->notes.count};
         failed = out->arena.failed;
     }
     free(p);

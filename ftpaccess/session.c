@@ -19,7 +19,7 @@
 #define ROOM (FTPACCESS_PATH_ROOM + sizeof CHROOT)
 
 struct node {
-    char *name; /* with CHROOT before it */
+    char *name;                               /* with CHROOT before it */
     struct node *parent, *first_child, *next; /* children in ProFTPD's order */
     const struct ftpaccess_file *file;        /* the last one parsed */
     const struct ftpaccess_file *outside;     /* has DenyAll, for ever */
@@ -39,7 +39,8 @@ struct ftpaccess_session {
     bool failed;
 };
 
-/* --- the tree of directories with rules --------------------------------------- */
+/* --- the tree of directories with rules
+ * --------------------------------------- */
 
 static struct node *match_in(struct node *parent, const char *path)
 {
@@ -162,7 +163,8 @@ static void free_nodes(struct node *parent)
     }
 }
 
-/* --- reading ------------------------------------------------------------------ */
+/* --- reading
+ * ------------------------------------------------------------------ */
 
 static bool has(const struct ftpaccess_file *f, enum ftpaccess_rule_kind kind)
 {
@@ -251,7 +253,8 @@ static void read_files(struct ftpaccess_session *s, const char *path,
     }
 }
 
-/* --- checks -------------------------------------------------------------------- */
+/* --- checks
+ * -------------------------------------------------------------------- */
 
 /* The rules outside of sections stay with a directory: kept apart here. */
 static bool outside_denies(const struct node *n, bool exists)
@@ -302,7 +305,8 @@ static void check(struct ftpaccess_session *s,
     decide(s, s->last, command, type != FTPACCESS_ABSENT, v);
 }
 
-/* --- commands ------------------------------------------------------------------ */
+/* --- commands
+ * ------------------------------------------------------------------ */
 
 /* path as seen from the working directory, without "." and "..". */
 static void resolve(const struct ftpaccess_session *s, const char *path,
@@ -384,7 +388,8 @@ static bool change_dir(struct ftpaccess_session *s,
 static void set_arg(struct ftpaccess_session *s,
                     const struct ftpaccess_command *command, const char *path)
 {
-    const char *site = strncmp(command->name, "SITE_", 5) == 0 ? command->name + 5 : "";
+    const char *site =
+        strncmp(command->name, "SITE_", 5) == 0 ? command->name + 5 : "";
     const char *mode = strcmp(site, "CHMOD") == 0 ? " 644 " : *site ? " " : "";
 
     (void)snprintf(s->arg, sizeof s->arg, "%s%s%s", site, mode,
@@ -402,7 +407,7 @@ bool ftpaccess_session_run(struct ftpaccess_session *s,
     memset(v, 0, sizeof *v);
     set_arg(s, command, path);
     resolve(s,
-            up                                          ? ".."
+            up                                                ? ".."
             : path && command->target != FTPACCESS_ON_NOTHING ? path
                                                               : ".",
             target, sizeof target);
@@ -425,8 +430,8 @@ struct ftpaccess_session *
 ftpaccess_session_new(const struct ftpaccess_tree *tree,
                       const struct ftpaccess_client *client, const char *login)
 {
-    static const struct ftpaccess_command pass = {
-        "PASS", NULL, FTPACCESS_ON_NOTHING, false};
+    static const struct ftpaccess_command pass = {"PASS", NULL,
+                                                  FTPACCESS_ON_NOTHING, false};
     struct ftpaccess_session *s = calloc(1, sizeof *s);
     struct ftpaccess_verdict ignored;
 

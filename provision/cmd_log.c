@@ -25,8 +25,7 @@
 #define LAST_LINES 10
 #define TOP_PAGES 20
 
-/* --- opening ----------------------------------------------------------------
- */
+/* --- opening ------------------------------------------------------------- */
 
 /* A regular file in log/, or -1 with errno. */
 static int open_log(int dir, const char *name, struct stat *st)
@@ -58,15 +57,14 @@ static int failed(const struct omk_cmd *c, const char *name)
 {
     struct omk_err err;
 
-    (void)omk_fail(&err, errno == ENOENT ? OMK_ENOENT : OMK_EIO,
-                   apr_psprintf(c->p, "%s/%s/log/%s", c->node->srv_dir,
-                                c->argv[0], name),
-                   "%s", strerror(errno));
+    (void)omk_fail(
+        &err, errno == ENOENT ? OMK_ENOENT : OMK_EIO,
+        apr_psprintf(c->p, "%s/%s/log/%s", c->node->srv_dir, c->argv[0], name),
+        "%s", strerror(errno));
     return omk_cmd_error(&err);
 }
 
-/* --- as it is, and as it grows -----------------------------------------------
- */
+/* --- as it is, and as it grows ------------------------------------------- */
 
 /* What a terminal could take for a command is not shown. */
 static bool put(char *buf, size_t len)
@@ -156,8 +154,7 @@ static int show(struct omk_cmd *c, int dir, const char *name)
     return ok ? OMK_EX_OK : OMK_EX_IOERR;
 }
 
-/* --- in numbers --------------------------------------------------------------
- */
+/* --- in numbers ---------------------------------------------------------- */
 
 static void count_line(void *ctx, const char *line, size_t len)
 {
@@ -169,25 +166,28 @@ static void count_line(void *ctx, const char *line, size_t len)
 static void count_file(struct weblog_summary *s, int fd)
 {
     struct weblog_split split;
-    gzFile gz = gzdopen(fd, "r");
     char *buf = malloc(BUFFER);
+    gzFile gz = buf ? gzdopen(fd, "r") : NULL;
     int n;
 
+    if (!gz) {
+        close(fd);
+        free(buf);
+        return;
+    }
     weblog_split_init(&split, buf, BUFFER);
     do {
         size_t room;
         char *to = weblog_split_room(&split, &room);
 
-        n = gz && buf ? gzread(gz, to, (unsigned)room) : 0;
+        n = gzread(gz, to, (unsigned)room);
         if (n > 0) {
             weblog_split_feed(&split, (size_t)n, count_line, s);
         }
     } while (n > 0);
     weblog_split_end(&split, count_line, s);
     free(buf);
-    if (!gz || gzclose(gz) != Z_OK) {
-        return; /* as far as it went */
-    }
+    (void)gzclose(gz); /* not Z_OK: as far as it went */
 }
 
 static void count_name(struct weblog_summary *s, int dir, const char *name)
@@ -243,16 +243,15 @@ static void put_json(struct omk_cmd *c, struct weblog_summary *s,
         (void)json_array_append_new(d, day);
     }
     for (size_t i = 0; i < top_count; i++) {
-        (void)json_array_append_new(t, json_pack("{s:s, s:I}", "path",
-                                                 top[i].path, "hits",
-                                                 (json_int_t)top[i].hits));
+        (void)json_array_append_new(t,
+                                    json_pack("{s:s, s:I}", "path", top[i].path,
+                                              "hits", (json_int_t)top[i].hits));
     }
-    omk_cmd_json(json_pack("{s:s, s:o, s:o, s:o, s:I, s:b}", "login",
-                           c->argv[0], "total",
-                           numbers(weblog_summary_total(s)), "days", d,
-                           "top_pages", t, "unread",
-                           (json_int_t)weblog_summary_unread(s), "complete",
-                           !weblog_summary_full(s)));
+    omk_cmd_json(json_pack(
+        "{s:s, s:o, s:o, s:o, s:I, s:b}", "login", c->argv[0], "total",
+        numbers(weblog_summary_total(s)), "days", d, "top_pages", t, "unread",
+        (json_int_t)weblog_summary_unread(s), "complete",
+        !weblog_summary_full(s)));
 }
 
 static void put_row(const char *what, const struct weblog_day *d)

@@ -32,18 +32,12 @@ bool omk_weblog_is_made(const struct omk_node *n)
 
 int omk_weblog_make(const struct omk_node *n, struct omk_err *err)
 {
-    const char *const argv[] = {USERADD,
-                                "--system",
-                                "--user-group",
-                                "--no-create-home",
-                                "--home-dir",
-                                "/nonexistent",
-                                "--shell",
-                                "/usr/sbin/nologin",
-                                "--comment",
-                                "Access logs of Omakase",
-                                n->weblog_user,
-                                NULL};
+    const char *const argv[] = {USERADD,        "--system",
+                                "--user-group", "--no-create-home",
+                                "--home-dir",   "/nonexistent",
+                                "--shell",      "/usr/sbin/nologin",
+                                "--comment",    "Access logs of Omakase",
+                                n->weblog_user, NULL};
     const struct passwd *pw;
     int rc = omk_tool_run(argv, err);
 

@@ -73,15 +73,14 @@ static bool is_time(const char *s, struct weblog_combined *out)
            && out->hour <= 23;
 }
 
-/* USER [TIME]: a user's name may have blanks and brackets in it. The first thing
- * with the form of a time is taken for it. */
+/* USER [TIME]: a user's name may have blanks and brackets in it. The first
+ * thing with the form of a time is taken for it. */
 static bool user_and_time(struct reader *r, struct weblog_combined *out)
 {
     const char *s = r->s;
 
     while (r->end - s >= TIME_LEN + 2) {
-        const char *bracket =
-            memchr(s, '[', (size_t)(r->end - s) - TIME_LEN);
+        const char *bracket = memchr(s, '[', (size_t)(r->end - s) - TIME_LEN);
 
         if (!bracket) {
             return false;

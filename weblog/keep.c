@@ -16,7 +16,7 @@
 #define CHUNK ((size_t)128 << 10)
 #define GZIP 16 /* added to the window bits: zlib.h, deflateInit2 */
 
-/* --- compressing ----------------------------------------------------------- */
+/* --- compressing --------------------------------------------------------- */
 
 static int write_all(int fd, const unsigned char *data, size_t len)
 {
@@ -96,7 +96,7 @@ int weblog_gzip(int in, int out, int level, time_t mtime)
     return error ? error : fsync(out) != 0 ? errno : 0;
 }
 
-/* --- the names ------------------------------------------------------------- */
+/* --- the names ----------------------------------------------------------- */
 
 static bool is_same_file(int dir, const char *a, const char *b)
 {
@@ -164,7 +164,7 @@ static int publish(int dir, enum weblog_kind kind, const char *new)
     return renameat(dir, new, dir, first) == 0 ? 0 : errno;
 }
 
-/* --- one generation -------------------------------------------------------- */
+/* --- one generation ------------------------------------------------------ */
 
 static int compress_into(int dir, const char *new, int in, int level,
                          const struct stat *st)
@@ -180,9 +180,8 @@ static int compress_into(int dir, const char *new, int in, int level,
     if (out < 0) {
         return errno;
     }
-    error = fchmod(out, 0644) != 0
-                ? errno
-                : weblog_gzip(in, out, level, st->st_mtime);
+    error = fchmod(out, 0644) != 0 ? errno
+                                   : weblog_gzip(in, out, level, st->st_mtime);
     if (close(out) != 0 && !error) {
         error = errno;
     }

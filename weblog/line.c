@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- logins ---------------------------------------------------------------- */
+/* --- logins -------------------------------------------------------------- */
 
 static bool is_lower(char c)
 {
@@ -25,7 +25,7 @@ bool weblog_is_login(const char *s, size_t len)
     return true;
 }
 
-/* --- making one ------------------------------------------------------------ */
+/* --- making one ---------------------------------------------------------- */
 
 #define TAIL 16 /* of a part that is cut: ` HTTP/1.1` is seen */
 #define MARK_MAX 40
@@ -68,8 +68,8 @@ static size_t shorten(char *out, const char *s, size_t len, size_t room)
 {
     size_t head = place_before(s, len, room - TAIL - MARK_MAX);
     size_t tail = place_after(s, len, len - TAIL);
-    int mark = snprintf(out + head, MARK_MAX, "[...%zu-bytes-cut...]",
-                        tail - head);
+    int mark =
+        snprintf(out + head, MARK_MAX, "[...%zu-bytes-cut...]", tail - head);
 
     memcpy(out, s, head);
     memcpy(out + head + mark, s + tail, len - tail);
@@ -117,8 +117,8 @@ static size_t cut_at_end(char *out, const char *const *parts,
     size_t n = 0, space = room - (sizeof mark - 1);
 
     for (size_t i = 0; i < count; i++) {
-        size_t fits = place_before(parts[i], lengths[i],
-                                   min(lengths[i], space - n));
+        size_t fits =
+            place_before(parts[i], lengths[i], min(lengths[i], space - n));
 
         memcpy(out + n, parts[i], fits);
         n += fits;
@@ -176,8 +176,8 @@ size_t weblog_line_make(char out[WEBLOG_LINE_MAX], const char *login,
     out[prefix++] = ' ';
     /* One more than the room: the newline, be it theirs or ours. */
     n = sum_of(lengths, count, WEBLOG_LINE_MAX + 1);
-    if (count && lengths[count - 1] && parts[count - 1][lengths[count - 1] - 1]
-                                           == '\n'
+    if (count && lengths[count - 1]
+        && parts[count - 1][lengths[count - 1] - 1] == '\n'
         && prefix + n <= WEBLOG_LINE_MAX) {
         n = put_parts(out + prefix, parts, lengths, count, n) - 1;
     }
@@ -191,7 +191,7 @@ size_t weblog_line_make(char out[WEBLOG_LINE_MAX], const char *login,
     return prefix + n + 1;
 }
 
-/* --- reading it ------------------------------------------------------------ */
+/* --- reading it ---------------------------------------------------------- */
 
 bool weblog_line_parse(const char *s, size_t len, struct weblog_line *out)
 {
@@ -215,7 +215,7 @@ bool weblog_line_parse(const char *s, size_t len, struct weblog_line *out)
     return false;
 }
 
-/* --- the stream ------------------------------------------------------------ */
+/* --- the stream ---------------------------------------------------------- */
 
 void weblog_split_init(struct weblog_split *s, char *buf, size_t size)
 {

@@ -16,7 +16,8 @@
 #include <sys/types.h>
 
 enum weblog_lock {
-    WEBLOG_LOCK_FILES, /* writing to the logs of a log/, and their names; short */
+    WEBLOG_LOCK_FILES, /* writing to the logs of a log/, and their names; short
+                        */
     WEBLOG_LOCK_GZIP   /* compressing there; long */
 };
 

@@ -23,9 +23,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PIPE_BYTES (1 << 20) /* pipe(7): what a user may have without asking */
+#define PIPE_BYTES                                                             \
+    (1 << 20) /* pipe(7): what a user may have without asking                  \
+               */
 #define BUFFER ((size_t)1 << 20)
-#define END_MS 5000  /* for what cannot be written when httpd has ended */
+#define END_MS 5000    /* for what cannot be written when httpd has ended */
 #define OTHER_FILES 48 /* beside the logs: locks, and the threads' */
 
 struct options {
@@ -43,8 +45,7 @@ struct program {
     struct weblog_split split;
 };
 
-/* --- what is said ------------------------------------------------------------
- */
+/* --- what is said -------------------------------------------------------- */
 
 /* A line as httpd's, into whose error log it goes. From any thread. */
 static void say(void *ctx, const char *line)
@@ -71,25 +72,23 @@ static _Noreturn void die(int code, const char *what, const char *why)
     exit(code);
 }
 
-/* --- the command line --------------------------------------------------------
- */
+/* --- the command line ---------------------------------------------------- */
 
 static void usage(FILE *to)
 {
-    (void)fputs(
-        "usage: omakase-weblog --srv DIR --lock FILE [options]\n\n"
-        "Reads mod_weblog's lines and keeps DIR/LOGIN/log/web.log and\n"
-        "error.log. httpd starts it; see omakase-weblog(8).\n\n"
-        "  --srv DIR      the customers' trees\n"
-        "  --lock FILE    shared by all that write there\n"
-        "  --user NAME    whom to become, when root starts it\n"
-        "  --size SIZE    at which a log is closed (50M; 4K to 190M)\n"
-        "  --wait SIZE    of lines that cannot be written yet (64M)\n"
-        "  --open N       files that are open at once (4096)\n"
-        "  --threads N    that compress (2; 1 to 16)\n"
-        "  --level N      of the compression (6; 1 to 9)\n"
-        "  --check        see whether all that is so, and end\n",
-        to);
+    (void)fputs("usage: omakase-weblog --srv DIR --lock FILE [options]\n\n"
+                "Reads mod_weblog's lines and keeps DIR/LOGIN/log/web.log and\n"
+                "error.log. httpd starts it; see omakase-weblog(8).\n\n"
+                "  --srv DIR      the customers' trees\n"
+                "  --lock FILE    shared by all that write there\n"
+                "  --user NAME    whom to become, when root starts it\n"
+                "  --size SIZE    at which a log is closed (50M; 4K to 190M)\n"
+                "  --wait SIZE    of lines that cannot be written yet (64M)\n"
+                "  --open N       files that are open at once (4096)\n"
+                "  --threads N    that compress (2; 1 to 16)\n"
+                "  --level N      of the compression (6; 1 to 9)\n"
+                "  --check        see whether all that is so, and end\n",
+                to);
 }
 
 static uint64_t number(const char *option, const char *text, uint64_t min,
@@ -207,13 +206,11 @@ static void read_options(struct options *o, int argc, char **argv)
         exit(64);
     }
     if (*o->srv != '/' || *o->lock != '/') {
-        die(64, *o->srv != '/' ? o->srv : o->lock,
-            "expected an absolute path");
+        die(64, *o->srv != '/' ? o->srv : o->lock, "expected an absolute path");
     }
 }
 
-/* --- before anything is read -------------------------------------------------
- */
+/* --- before anything is read --------------------------------------------- */
 
 static void open_files(struct program *p)
 {
@@ -224,8 +221,8 @@ static void open_files(struct program *p)
         die(66, p->o.srv, strerror(errno));
     }
     for (size_t i = 0; i <= p->o.threads; i++) {
-        p->locks[i] = open(p->o.lock,
-                           O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        p->locks[i] =
+            open(p->o.lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (p->locks[i] < 0) {
             die(73, p->o.lock, strerror(errno));
         }
@@ -244,9 +241,8 @@ static void limit_files(struct options *o)
     files.rlim_cur = want < files.rlim_max ? want : files.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &files);
     if (files.rlim_cur < want) {
-        o->open_max = files.rlim_cur > OTHER_FILES + 3
-                          ? files.rlim_cur - OTHER_FILES
-                          : 3;
+        o->open_max =
+            files.rlim_cur > OTHER_FILES + 3 ? files.rlim_cur - OTHER_FILES : 3;
     }
 }
 
@@ -265,8 +261,9 @@ static void drop_root(const char *user)
     }
     pw = getpwnam(user);
     if (!pw || pw->pw_uid == 0 || pw->pw_gid == 0) {
-        die(67, user, pw ? "is root; expected a user of the logger's own"
-                         : "there is no such user: `omakase apply` makes it");
+        die(67, user,
+            pw ? "is root; expected a user of the logger's own"
+               : "there is no such user: `omakase apply` makes it");
     }
     if (setgroups(0, NULL) != 0
         || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0
@@ -285,7 +282,7 @@ static void drop_root(const char *user)
  * not for us, either. */
 static void ignore_signals(void)
 {
-    static const int ignored[] = {SIGTERM, SIGINT, SIGHUP,  SIGQUIT, SIGUSR1,
+    static const int ignored[] = {SIGTERM, SIGINT,  SIGHUP,  SIGQUIT, SIGUSR1,
                                   SIGUSR2, SIGPIPE, SIGXFSZ, SIGWINCH};
 
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
@@ -331,8 +328,7 @@ static void start(struct program *p)
     weblog_split_init(&p->split, buf, BUFFER);
 }
 
-/* --- running -----------------------------------------------------------------
- */
+/* --- running ------------------------------------------------------------- */
 
 static int64_t now_ms(void)
 {

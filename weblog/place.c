@@ -64,11 +64,11 @@ static int open_file(int dir, const char *name, int flags, int *fd,
     if (file < 0) {
         return refused(errno);
     }
-    error = fstat(file, st) != 0 ? errno
-            : !S_ISREG(st->st_mode) || st->st_uid != geteuid()
-                    || st->st_nlink > 1
-                ? EPERM
-                : 0;
+    error =
+        fstat(file, st) != 0 ? errno
+        : !S_ISREG(st->st_mode) || st->st_uid != geteuid() || st->st_nlink > 1
+            ? EPERM
+            : 0;
     if (error) {
         close(file);
         return error;

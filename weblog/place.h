@@ -46,8 +46,8 @@ void weblog_name_closed(char out[WEBLOG_NAME_MAX], enum weblog_kind kind,
                         unsigned long n);
 void weblog_name_new(char out[WEBLOG_NAME_MAX], enum weblog_kind kind);
 
-/* Empties php-slow.log where it is longer than a megabyte. What is in the way is
- * left; nothing else comes of it. */
+/* Empties php-slow.log where it is longer than a megabyte. What is in the way
+ * is left; nothing else comes of it. */
 void weblog_trim_slow(int dir);
 
 /* The closed ones of a kind that wait for their compression. */

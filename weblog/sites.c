@@ -13,11 +13,12 @@
 #include <unistd.h>
 
 #define BUCKETS 4096
-#define IDLE_MS 10000       /* then files are closed */
-#define BUSY_MS 5           /* another logger has the lock */
-#define STUCK_MS 1000       /* the disk is full, the place is wrong */
-#define TELL_MS 60000       /* between two reports of one log */
-#define PIECE ((size_t)1 << 20) /* written in one go, at most */
+#define IDLE_MS 10000 /* then files are closed */
+#define BUSY_MS 5     /* another logger has the lock */
+#define STUCK_MS 1000 /* the disk is full, the place is wrong */
+#define TELL_MS 60000 /* between two reports of one log */
+#define TELL_MAX 10   /* in that time, of all that cannot be written */
+#define PIECE ((size_t)1 << 20)     /* written in one go, at most */
 #define KEEP_BUF ((size_t)16 << 10) /* of a log that is empty now */
 
 struct log {
@@ -38,7 +39,7 @@ struct site {
     struct site *next_dirty;
     bool dirty, listed;
     bool stuck; /* the last try did not write all */
-    int dir; /* -1: not open */
+    int dir;    /* -1: not open */
     off_t key;
     int64_t retry_ms, used_ms;
     struct log logs[WEBLOG_KINDS];
@@ -56,6 +57,8 @@ struct weblog_sites {
      * told, and when. */
     uint64_t strays, orphans;
     int64_t now_ms, stray_told_ms, orphan_told_ms;
+    int64_t stuck_from_ms; /* the minute in which so many were told */
+    unsigned stuck_told;
 };
 
 struct weblog_sites *weblog_sites_new(const struct weblog_conf *conf)
@@ -83,7 +86,7 @@ static void say(const struct weblog_sites *s, const char *format, ...)
     s->conf.say(s->conf.ctx, line);
 }
 
-/* --- the table ------------------------------------------------------------- */
+/* --- the table ----------------------------------------------------------- */
 
 static size_t bucket_of(const char *login, size_t len)
 {
@@ -141,7 +144,7 @@ static void forget(struct weblog_sites *s, struct site *x)
     free(x);
 }
 
-/* --- what is open ---------------------------------------------------------- */
+/* --- what is open -------------------------------------------------------- */
 
 static void unlist(struct weblog_sites *s, struct site *x)
 {
@@ -197,8 +200,7 @@ static void close_site(struct weblog_sites *s, struct site *x)
 static void make_room(struct weblog_sites *s, const struct site *keep,
                       unsigned n)
 {
-    while (s->open + n > s->conf.open_max && s->oldest
-           && s->oldest != keep) {
+    while (s->open + n > s->conf.open_max && s->oldest && s->oldest != keep) {
         close_site(s, s->oldest);
     }
 }
@@ -263,8 +265,8 @@ static int take(struct weblog_sites *s, struct site *x, enum weblog_kind kind)
     for (int tries = 0; tries < 3; tries++) {
         error = open_dir(s, x);
         error = error ? error
-                      : weblog_lock(s->conf.lock_fd, x->key,
-                                    WEBLOG_LOCK_FILES, false);
+                      : weblog_lock(s->conf.lock_fd, x->key, WEBLOG_LOCK_FILES,
+                                    false);
         if (error) {
             return error;
         }
@@ -281,7 +283,7 @@ static int take(struct weblog_sites *s, struct site *x, enum weblog_kind kind)
     return error ? error : EAGAIN;
 }
 
-/* --- reports --------------------------------------------------------------- */
+/* --- reports ------------------------------------------------------------- */
 
 static uint64_t count_lines(const char *s, size_t len)
 {
@@ -320,12 +322,22 @@ static bool is_news(const struct weblog_sites *s, int64_t *told)
     return true;
 }
 
-static void tell_stuck(const struct weblog_sites *s, struct site *x,
+/* A full disk is all sites', and httpd's log may be on the same one. */
+static bool may_say_more(struct weblog_sites *s)
+{
+    if (s->now_ms - s->stuck_from_ms >= TELL_MS) {
+        s->stuck_from_ms = s->now_ms;
+        s->stuck_told = 0;
+    }
+    return s->stuck_told++ < TELL_MAX;
+}
+
+static void tell_stuck(struct weblog_sites *s, struct site *x,
                        enum weblog_kind kind, int error)
 {
     struct log *log = &x->logs[kind];
 
-    if (!is_news(s, &log->told_ms)) {
+    if (!is_news(s, &log->told_ms) || !may_say_more(s)) {
         return;
     }
     say(s,
@@ -363,7 +375,7 @@ static void drop_orphans(struct weblog_sites *s, const struct site *x,
     }
 }
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------- */
 
 static void consume(struct weblog_sites *s, struct log *log, size_t n)
 {
@@ -438,8 +450,9 @@ static int rotate_if_due(struct weblog_sites *s, struct site *x,
     error = weblog_rotate(x->dir, kind);
     if (error) {
         if (is_news(s, &log->told_size_ms)) {
-            say(s, "OMK0505: %s: log/%s has reached its size and cannot be "
-                   "closed: %s; it grows on",
+            say(s,
+                "OMK0505: %s: log/%s has reached its size and cannot be "
+                "closed: %s; it grows on",
                 x->login, weblog_names[kind], strerror(error));
         }
         return error;
@@ -515,7 +528,7 @@ static bool flush_site(struct weblog_sites *s, struct site *x)
     x->stuck = worst != 0;
     x->used_ms = s->now_ms;
     x->retry_ms = s->now_ms
-                  + (!worst             ? 0
+                  + (!worst            ? 0
                      : worst == EAGAIN ? BUSY_MS
                                        : STUCK_MS);
     if (x->dir >= 0) {
@@ -524,7 +537,7 @@ static bool flush_site(struct weblog_sites *s, struct site *x)
     return !worst;
 }
 
-/* --- from outside ---------------------------------------------------------- */
+/* --- from outside -------------------------------------------------------- */
 
 static void mark_dirty(struct weblog_sites *s, struct site *x)
 {
@@ -561,8 +574,8 @@ static bool grow(struct log *log, size_t n)
     return true;
 }
 
-/* The bounds are for those that cannot be written: the others' lines wait for no
- * longer than it takes to read them. */
+/* The bounds are for those that cannot be written: the others' lines wait for
+ * no longer than it takes to read them. */
 static bool has_room(const struct weblog_sites *s, const struct site *x,
                      const struct log *log, size_t n)
 {

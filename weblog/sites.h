@@ -19,12 +19,12 @@
 #define WEBLOG_HARD_MAX ((uint64_t)200 * 1000 * 1000)
 
 struct weblog_conf {
-    int srv;            /* the directory of the trees */
-    int lock_fd;        /* see lock.h */
-    uint64_t size;      /* bytes at which a log is closed */
-    unsigned open_max;  /* descriptors, 3 or more */
-    uint64_t wait_max;  /* bytes in memory, of all sites */
-    uint64_t site_max;  /* and of one log */
+    int srv;           /* the directory of the trees */
+    int lock_fd;       /* see lock.h */
+    uint64_t size;     /* bytes at which a log is closed */
+    unsigned open_max; /* descriptors, 3 or more */
+    uint64_t wait_max; /* bytes in memory, of all sites */
+    uint64_t site_max; /* and of one log */
     /* A log of the site was closed. */
     void (*closed)(void *ctx, const char *login);
     /* A line for the operator, without newline. */

@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_SLOTS ((size_t)1 << 17)    /* above WEBLOG_PAGES_MAX, for speed */
-#define VISITOR_SLOTS ((size_t)1 << 22) /* above twice WEBLOG_VISITORS_MAX: of
-                                           the day, and of all */
+#define PAGE_SLOTS ((size_t)1 << 17) /* above WEBLOG_PAGES_MAX, for speed */
+#define VISITOR_SLOTS                                                          \
+    ((size_t)1 << 22)    /* above twice WEBLOG_VISITORS_MAX: of                \
+                            the day, and of all */
 #define PATH_MAX_LEN 512 /* of a page's name that is kept */
 
 struct weblog_summary {
@@ -71,7 +72,7 @@ static uint64_t hash(uint64_t seed, const char *s, size_t len)
     return h ^ (h >> 32);
 }
 
-/* --- visitors -------------------------------------------------------------- */
+/* --- visitors ------------------------------------------------------------ */
 
 /* True when it is new. */
 static bool add_visitor(struct weblog_summary *s, uint64_t h)
@@ -93,7 +94,7 @@ static bool add_visitor(struct weblog_summary *s, uint64_t h)
     return true;
 }
 
-/* --- pages ----------------------------------------------------------------- */
+/* --- pages --------------------------------------------------------------- */
 
 static bool ends_with(const struct weblog_text *path, const char *end)
 {
@@ -105,8 +106,8 @@ static bool ends_with(const struct weblog_text *path, const char *end)
 /* What a person looks at, as opposed to its pictures and styles. */
 static bool is_page(const struct weblog_text *path)
 {
-    static const char *const ends[] = {".html", ".htm",  ".shtml", ".xhtml",
-                                       ".php",  ".phtml", ".cgi",  ".pl"};
+    static const char *const ends[] = {".html", ".htm",   ".shtml", ".xhtml",
+                                       ".php",  ".phtml", ".cgi",   ".pl"};
     const char *slash = memrchr(path->s, '/', path->len);
 
     if (!slash) {
@@ -147,7 +148,7 @@ static void add_page(struct weblog_summary *s, const struct weblog_text *path)
     s->page_count++;
 }
 
-/* --- days ------------------------------------------------------------------ */
+/* --- days ---------------------------------------------------------------- */
 
 static bool is_day(const struct weblog_day *d, const struct weblog_combined *c)
 {
@@ -219,7 +220,7 @@ void weblog_summary_line(struct weblog_summary *s, const char *line, size_t len)
     }
 }
 
-/* --- results --------------------------------------------------------------- */
+/* --- results ------------------------------------------------------------- */
 
 const struct weblog_day *weblog_summary_total(const struct weblog_summary *s)
 {

@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 #define NICE 10
-#define BUSY_S 1   /* another logger compresses there */
-#define FAILED_S 10 /* the disk is full */
+#define BUSY_S 1    /* another logger compresses there */
+#define FAILED_S 60 /* the disk is full */
 
 struct job {
     char login[WEBLOG_LOGIN_MAX + 1];
@@ -69,7 +69,7 @@ static void say(const struct weblog_workers *w, const char *format, ...)
     w->conf.say(w->conf.ctx, line);
 }
 
-/* --- one log/ -------------------------------------------------------------- */
+/* --- one log/ ------------------------------------------------------------ */
 
 static bool is_stopping(struct weblog_workers *w)
 {
@@ -87,8 +87,8 @@ static int keep_kind(struct worker *me, int dir, off_t key,
     int error = 0;
 
     while (!error && !is_stopping(me->all)) {
-        error = weblog_keep_one(dir, kind, me->lock_fd, key,
-                                me->all->conf.level);
+        error =
+            weblog_keep_one(dir, kind, me->lock_fd, key, me->all->conf.level);
     }
     return error == ENOENT ? 0 : error;
 }
@@ -128,7 +128,7 @@ static int keep_all(struct worker *me, const char *login)
     return error ? FAILED_S : 0;
 }
 
-/* --- the queue ------------------------------------------------------------- */
+/* --- the queue ----------------------------------------------------------- */
 
 /* The mutex is held. */
 static void add_job(struct weblog_workers *w, const char *login)
@@ -204,7 +204,7 @@ static void wait_until(struct weblog_workers *w, time_t next)
     }
 }
 
-/* --- the look at the start ------------------------------------------------- */
+/* --- the look at the start ----------------------------------------------- */
 
 static bool has_closed(int srv, const char *login)
 {
@@ -247,7 +247,7 @@ static void sweep(struct weblog_workers *w)
     closedir(list);
 }
 
-/* --- a thread -------------------------------------------------------------- */
+/* --- a thread ------------------------------------------------------------ */
 
 static void *work(void *worker)
 {
@@ -286,7 +286,7 @@ static void *work(void *worker)
     return NULL;
 }
 
-/* --- from outside ---------------------------------------------------------- */
+/* --- from outside -------------------------------------------------------- */
 
 static int start_threads(struct weblog_workers *w)
 {

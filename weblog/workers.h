@@ -12,10 +12,10 @@
 struct weblog_workers;
 
 struct weblog_workers_conf {
-    int srv;              /* the directory of the trees, readable */
-    const int *lock_fds;  /* one for each thread, see lock.h */
-    unsigned threads;     /* 1 to WEBLOG_WORKERS_MAX */
-    int level;            /* zlib's */
+    int srv;             /* the directory of the trees, readable */
+    const int *lock_fds; /* one for each thread, see lock.h */
+    unsigned threads;    /* 1 to WEBLOG_WORKERS_MAX */
+    int level;           /* zlib's */
     /* A line for the operator, without newline; from any thread. */
     void (*say)(void *ctx, const char *line);
     void *ctx;

@@ -23,8 +23,7 @@
 
 APLOG_USE_MODULE(cgi_wrapper);
 
-/* --- the handler -----------------------------------------------------------
- */
+/* --- the handler --------------------------------------------------------- */
 
 static bool is_ours(request_rec *r)
 {

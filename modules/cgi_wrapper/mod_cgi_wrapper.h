@@ -134,8 +134,7 @@ const char *cgi_shown_of(server_rec *s);
 /* A file name as its owner sees it. */
 const char *cgi_as_shown(request_rec *r, const char *path);
 
-/* --- the daemon ------------------------------------------------------------
- */
+/* --- the daemon ---------------------------------------------------------- */
 
 int cgi_daemon_start(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
                      server_rec *main_server);
@@ -144,8 +143,7 @@ void cgi_daemon_child_init(apr_pool_t *p, server_rec *s);
 /* Where requests are sent to; -1: there is no daemon. */
 int cgi_daemon_socket(void);
 
-/* --- one script -------------------------------------------------------------
- */
+/* --- one script ---------------------------------------------------------- */
 
 /* How much of a script's stderr goes to the log. */
 #define CGI_STDERR_LINES 200
@@ -192,8 +190,7 @@ bool cgi_run_reply(struct cgi_run *run);
 /* Bytes of stderr, for the log. Length 0: it has ended. */
 void cgi_run_stderr(struct cgi_run *run, const char *s, size_t len);
 
-/* --- the loop ----------------------------------------------------------------
- */
+/* --- the loop ------------------------------------------------------------ */
 
 enum cgi_kind {
     CGI_PARSED, /* header, then body */

@@ -14,8 +14,7 @@ APLOG_USE_MODULE(cgi_wrapper);
 
 #define RETRY_AFTER_S 5
 
-/* --- the page for those who mend it ----------------------------------------
- */
+/* --- the page for those who mend it -------------------------------------- */
 
 static bool may_see(request_rec *r)
 {

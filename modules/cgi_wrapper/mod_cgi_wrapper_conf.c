@@ -50,8 +50,7 @@ struct cgi_global *cgi_global_of(void)
     return global;
 }
 
-/* --- merging ---------------------------------------------------------------
- */
+/* --- merging ------------------------------------------------------------- */
 
 void *cgi_create_server(apr_pool_t *p, server_rec *s)
 {
@@ -102,8 +101,7 @@ const struct cgi_user *cgi_user_of(const struct cgi_server *c)
                                  : NULL;
 }
 
-/* --- setters ---------------------------------------------------------------
- */
+/* --- setters ------------------------------------------------------------- */
 
 static const char *server_only(cmd_parms *cmd)
 {
@@ -452,8 +450,7 @@ const char *cgi_set_global(cmd_parms *cmd, void *dummy, const char *arg)
     return NULL;
 }
 
-/* --- a host's root -----------------------------------------------------------
- */
+/* --- a host's root ------------------------------------------------------- */
 
 /* DocumentRoot's own merging has put "/" at no end, but who knows. */
 const char *cgi_root_of(server_rec *s)
@@ -483,8 +480,7 @@ const char *cgi_as_shown(request_rec *r, const char *path)
     return apr_pstrcat(r->pool, cgi_shown_of(r->server), path + len, NULL);
 }
 
-/* --- the whole of it ---------------------------------------------------------
- */
+/* --- the whole of it ----------------------------------------------------- */
 
 static bool has_site(server_rec *s)
 {

@@ -55,8 +55,7 @@ int cgi_daemon_socket(void)
     return current ? current->client : -1;
 }
 
-/* --- the new process --------------------------------------------------------
- */
+/* --- the new process ----------------------------------------------------- */
 
 static void reset_signals(void)
 {

@@ -595,9 +595,7 @@ static void fetch_body(struct io *io)
     }
 }
 
-/* --- waiting
- * ----------------------------------------------------------------------------
- */
+/* --- waiting ------------------------------------------------------------- */
 
 enum { CONTROL, OUT, ERR, IN, CLIENT, FDS };
 
@@ -751,9 +749,7 @@ static bool turn(struct io *io)
     return true;
 }
 
-/* --- the end
- * ------------------------------------------------------------------------------
- */
+/* --- the end ------------------------------------------------------------- */
 
 static int redirect(struct io *io)
 {
@@ -852,9 +848,7 @@ static int finish(struct io *io)
     return !io->eos && is_cut_short(io) ? not_whole(io) : whole(io);
 }
 
-/* --- the whole
- * -----------------------------------------------------------------------------
- */
+/* --- the whole ----------------------------------------------------------- */
 
 static int client_socket(conn_rec *c)
 {

@@ -44,10 +44,10 @@ struct pipe_conf {
     int fd; /* -1 until it is opened */
 };
 
-/* It is a writer's handle as well. mod_log_config gives us the handles of others'
- * writers, too: apr_file_t and the like, none of which begins with our mark. And
- * with BufferedLogs it takes every handle for a buffer of its own that it writes
- * at the end of a child, if the second member is not 0. */
+/* It is a writer's handle as well. mod_log_config gives us the handles of
+ * others' writers, too: apr_file_t and the like, none of which begins with our
+ * mark. And with BufferedLogs it takes every handle for a buffer of its own
+ * that it writes at the end of a child, if the second member is not 0. */
 struct server_conf {
     const void *mark;
     apr_size_t nothing; /* 0 */
@@ -67,7 +67,7 @@ static struct server_conf *conf_of(const server_rec *s)
     return ap_get_module_config(s->module_config, &weblog_module);
 }
 
-/* --- configuration ---------------------------------------------------------- */
+/* --- configuration ------------------------------------------------------- */
 
 static void *create_server_conf(apr_pool_t *p, server_rec *s)
 {
@@ -130,7 +130,7 @@ static const char *set_site(cmd_parms *cmd, void *dummy, const char *arg)
     return NULL;
 }
 
-/* --- writing ----------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------- */
 
 static apr_status_t write_line(int fd, const char *line, size_t len)
 {
@@ -188,8 +188,7 @@ static void *writer_init(apr_pool_t *p, server_rec *s, const char *name)
     return conf;
 }
 
-/* --- the error log ------------------------------------------------------------
- */
+/* --- the error log ------------------------------------------------------- */
 
 static const char *const levels[] = {"emerg",  "alert",  "crit",   "error",
                                      "warn",   "notice", "info",   "debug",
@@ -201,13 +200,13 @@ static const char *const levels[] = {"emerg",  "alert",  "crit",   "error",
 static size_t put_process(char *out, size_t size, const ap_errorlog_info *info)
 {
     size_t len = (size_t)apr_snprintf(
-        out, size, "[pid %" APR_PID_T_FMT ":tid %" APR_PID_T_FMT "] ",
-        getpid(), gettid());
+        out, size, "[pid %" APR_PID_T_FMT ":tid %" APR_PID_T_FMT "] ", getpid(),
+        gettid());
 
     if (info->file && info->level >= APLOG_DEBUG) {
-        len += (size_t)apr_snprintf(out + len, size - len, "%s(%d): ",
-                                    apr_filepath_name_get(info->file),
-                                    info->line);
+        len += (size_t)apr_snprintf(
+            out + len, size - len,
+            "%s(%d): ", apr_filepath_name_get(info->file), info->line);
     }
     return len;
 }
@@ -240,9 +239,8 @@ static size_t put_status(char *out, size_t size, const ap_errorlog_info *info)
     return (size_t)apr_snprintf(
         out, size,
         info->status < APR_OS_START_EAIERR ? "(%d)%s: " : "(EAI %d)%s: ",
-        info->status < APR_OS_START_EAIERR
-            ? info->status
-            : info->status - APR_OS_START_EAIERR,
+        info->status < APR_OS_START_EAIERR ? info->status
+                                           : info->status - APR_OS_START_EAIERR,
         apr_strerror(info->status, text, sizeof text));
 }
 
@@ -301,13 +299,12 @@ static void error_log(const ap_errorlog_info *info, const char *text)
     lengths[0] = len;
     lengths[1] = strlen(text);
     lengths[2] = put_referer(referer, sizeof referer, info);
-    (void)write_line(conf->pipe->fd, line,
-                     weblog_line_make(line, conf->login, WEBLOG_ERROR, parts,
-                                      lengths, 3));
+    (void)write_line(
+        conf->pipe->fd, line,
+        weblog_line_make(line, conf->login, WEBLOG_ERROR, parts, lengths, 3));
 }
 
-/* --- start -------------------------------------------------------------------
- */
+/* --- start --------------------------------------------------------------- */
 
 static bool has_site(const server_rec *s)
 {

@@ -1,5 +1,5 @@
-/* keep DIR FILE: copies FILE into DIR as a closed log, has it compressed and put
- * in its place, and prints bytes a second. */
+/* keep DIR FILE: copies FILE into DIR as a closed log, has it compressed and
+ * put in its place, and prints bytes a second. */
 #include "keep.h"
 #include "lock.h"
 #include "place.h"

@@ -7,19 +7,21 @@
 #include <string.h>
 
 #define LIMIT(rules) "<Limit ALL>\n" rules "</Limit>\n"
-#define MANUAL(who) LIMIT("Order Allow,Deny\nAllow from " who "\nDeny from all\n")
+#define MANUAL(who)                                                            \
+    LIMIT("Order Allow,Deny\nAllow from " who "\nDeny from all\n")
 
 static const char *const groups[] = {"main", "staff"};
-static const struct ftpaccess_client office = {
-    .user = "u1",
-    .group = "main",
-    .groups = groups,
-    .group_count = 2,
-    .address = "203.0.113.5",
-    .host = "pc5.tokyo.isp.example.jp",
-    .reverse_dns = true};
+static const struct ftpaccess_client office = {.user = "u1",
+                                               .group = "main",
+                                               .groups = groups,
+                                               .group_count = 2,
+                                               .address = "203.0.113.5",
+                                               .host =
+                                                   "pc5.tokyo.isp.example.jp",
+                                               .reverse_dns = true};
 
-/* On exactly as many bytes as there are, so that ASan sees each one too many. */
+/* On exactly as many bytes as there are, so that ASan sees each one too many.
+ */
 static struct ftpaccess_file *parse(const char *text)
 {
     size_t len = strlen(text);
@@ -51,7 +53,8 @@ static bool decide(const char *text, const char *command,
     return v.allowed;
 }
 
-/* --- addresses -------------------------------------------------------------- */
+/* --- addresses --------------------------------------------------------------
+ */
 
 static void words(void **state)
 {
@@ -133,7 +136,8 @@ static void names_without_reverse_dns(void **state)
     assert_false(decide(MANUAL(".jp"), "LIST", &c, &line));
 }
 
-/* --- decisions --------------------------------------------------------------- */
+/* --- decisions ---------------------------------------------------------------
+ */
 
 static void decisions(void **state)
 {
@@ -151,10 +155,14 @@ static void decisions(void **state)
         {"no newline", "<Limit ALL>\nDeny from all", "RETR", false, 2},
         {"BOM", "\xef\xbb\xbf<Limit ALL>\nDeny from all\n</Limit>\n", "RETR",
          true, 0},
-        {"full-width blank", LIMIT("Deny\xe3\x80\x80" "from all\n"), "RETR",
-         true, 0},
-        {"full-width Allow", LIMIT("Allow\xe3\x80\x80" "from 203.0.113.5\n"
-                                   "Deny from all\n"),
+        {"full-width blank",
+         LIMIT("Deny\xe3\x80\x80"
+               "from all\n"),
+         "RETR", true, 0},
+        {"full-width Allow",
+         LIMIT("Allow\xe3\x80\x80"
+               "from 203.0.113.5\n"
+               "Deny from all\n"),
          "RETR", false, 3},
         {"any case", "<limit all>\ndeny FROM All\n</LIMIT>\n", "RETR", false,
          2},
@@ -188,8 +196,9 @@ static void decisions(void **state)
         {"PASV is not of ALL", LIMIT("DenyAll\n"), "PASV", true, 0},
         {"but by name", "<Limit PASV>\nDenyAll\n</Limit>\n", "PASV", false, 2},
         {"Deny,Allow denies", LIMIT("Order Deny,Allow\n"), "RETR", false, 2},
-        {"Apache's custom", LIMIT("Order Deny,Allow\nDeny from all\n"
-                                  "Allow from 203.0.113.5\n"),
+        {"Apache's custom",
+         LIMIT("Order Deny,Allow\nDeny from all\n"
+               "Allow from 203.0.113.5\n"),
          "RETR", false, 3},
         {"Allow alone", LIMIT("Allow from 192.0.2.1\n"), "RETR", true, 0},
         {"the first Order", LIMIT("Order Allow,Deny\nOrder Deny,Allow\n"),
@@ -201,12 +210,10 @@ static void decisions(void **state)
         {"all and more", LIMIT("Deny from all 192.0.2.1\n"), "RETR", false, 2},
         {"one bad address", LIMIT("Deny from 203.0.113.5 1.2.3.999\n"), "RETR",
          true, 0},
-        {"! spoils all",
-         LIMIT("Deny from 203.0.113.5\nDeny from !192.0.2.1\n"), "RETR", true,
-         0},
+        {"! spoils all", LIMIT("Deny from 203.0.113.5\nDeny from !192.0.2.1\n"),
+         "RETR", true, 0},
         {"a user", LIMIT("AllowUser u1\nDenyAll\n"), "RETR", true, 2},
-        {"another user", LIMIT("AllowUser u2,u3\nDenyAll\n"), "RETR", false,
-         3},
+        {"another user", LIMIT("AllowUser u2,u3\nDenyAll\n"), "RETR", false, 3},
         {"not that user", LIMIT("AllowUser !u2\nDenyAll\n"), "RETR", true, 2},
         {"users with AND", LIMIT("AllowUser AND u1\nDenyAll\n"), "RETR", false,
          3},
@@ -218,8 +225,8 @@ static void decisions(void **state)
          2},
         {"one is missing", LIMIT("AllowGroup main others\nDenyAll\n"), "RETR",
          false, 3},
-        {"one of", LIMIT("AllowGroup OR others staff\nDenyAll\n"), "RETR",
-         true, 2},
+        {"one of", LIMIT("AllowGroup OR others staff\nDenyAll\n"), "RETR", true,
+         2},
         {"no name at all", LIMIT("AllowUser ,\nDenyAll\n"), "RETR", true, 2},
         {"DenyAll for all", "DenyAll\n", "RETR", false, 1},
         {"AllowAll beside it", "DenyAll\nAllowAll\n", "RETR", true, 0},
@@ -234,8 +241,7 @@ static void decisions(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         unsigned line;
-        bool allowed =
-            decide(cases[i].text, cases[i].command, &office, &line);
+        bool allowed = decide(cases[i].text, cases[i].command, &office, &line);
 
         if (allowed != cases[i].allowed || line != cases[i].line) {
             fail_msg("%s: %s by line %u", cases[i].label,
@@ -267,10 +273,11 @@ static void positions(void **state)
     ftpaccess_free(f);
 }
 
-/* --- trees ---------------------------------------------------------------------- */
+/* --- trees
+ * ---------------------------------------------------------------------- */
 
-static const char *const dirs[] = {"/", "/web", "/web/a", "/home", "/home/u1",
-                                   NULL};
+static const char *const dirs[] = {"/",     "/web",     "/web/a",
+                                   "/home", "/home/u1", NULL};
 
 static bool judged(struct memory_tree *m, const char *command, const char *path)
 {
@@ -326,8 +333,8 @@ static void lock_outs(void **state)
         struct ftpaccess_file *f = parse(cases[i].text);
         const struct ftpaccess_command *command;
         struct ftpaccess_verdict v;
-        bool survives = ftpaccess_survives(&m.tree, &office, "/web", f,
-                                           &command, &v);
+        bool survives =
+            ftpaccess_survives(&m.tree, &office, "/web", f, &command, &v);
 
         assert_int_equal(survives, cases[i].command == NULL);
         if (!survives) {
@@ -343,8 +350,8 @@ static void lock_outs(void **state)
 /* What a ProFTPD without our module forgets and mistakes. */
 static void stock_sessions(void **state)
 {
-    static const struct memory_file files[] = {
-        {"/", MANUAL("192.0.2.1"), 1}, {NULL, NULL, 0}};
+    static const struct memory_file files[] = {{"/", MANUAL("192.0.2.1"), 1},
+                                               {NULL, NULL, 0}};
     static const struct {
         const char *command, *path;
         bool allowed;

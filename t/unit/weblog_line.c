@@ -50,11 +50,21 @@ static void logins(void **state)
         const char *s;
         bool is;
     } cases[] = {
-        {"ab-cdftp", true},  {"ab", true},       {"a", false},
-        {"", false},         {"-ab", false},     {"ab-", false},
-        {"a--b", false},     {"1ab", false},     {"Ab", false},
-        {"a/b", false},      {"..", false},      {"a.b", false},
-        {"a b", false},      {"a1-2", true},     {"a\n", false},
+        {"ab-cdftp", true},
+        {"ab", true},
+        {"a", false},
+        {"", false},
+        {"-ab", false},
+        {"ab-", false},
+        {"a--b", false},
+        {"1ab", false},
+        {"Ab", false},
+        {"a/b", false},
+        {"..", false},
+        {"a.b", false},
+        {"a b", false},
+        {"a1-2", true},
+        {"a\n", false},
         {"abcdefghijklmnopqrstuvwxyz0123", true},
         {"abcdefghijklmnopqrstuvwxyz01234", false},
     };
@@ -95,8 +105,13 @@ static void nothing_of_a_visitor_begins_a_line(void **state)
 static void the_longest_is_shortened_in_its_middle(void **state)
 {
     char *path = repeat("abcdefghi/", 900), *agent = repeat("x", 300);
-    const char *const parts[] = {"192.0.2.1 - - \"GET /", path, " HTTP/1.1",
-                                 "\" 200 5 \"", agent, "\"\n", NULL};
+    const char *const parts[] = {"192.0.2.1 - - \"GET /",
+                                 path,
+                                 " HTTP/1.1",
+                                 "\" 200 5 \"",
+                                 agent,
+                                 "\"\n",
+                                 NULL};
     size_t len = make("ab", parts);
 
     (void)state;
@@ -223,9 +238,19 @@ static void what_is_made_is_read(void **state)
 static void strangers_are_no_lines(void **state)
 {
     static const char *const cases[] = {
-        "", "ab", "ab ", "ab a", "ab x line", "ab  a line", " ab a line",
-        "../ab a line", "ab/.. a line", "[Tue Nov] [core:error] text",
-        "Ab a line", "abcdefghijklmnopqrstuvwxyz01234 a line", "ab aline"};
+        "",
+        "ab",
+        "ab ",
+        "ab a",
+        "ab x line",
+        "ab  a line",
+        " ab a line",
+        "../ab a line",
+        "ab/.. a line",
+        "[Tue Nov] [core:error] text",
+        "Ab a line",
+        "abcdefghijklmnopqrstuvwxyz01234 a line",
+        "ab aline"};
     struct weblog_line got;
 
     (void)state;
@@ -242,7 +267,7 @@ static void strangers_are_no_lines(void **state)
     }
 }
 
-/* --- the stream ------------------------------------------------------------ */
+/* --- the stream ---------------------------------------------------------- */
 
 static char seen[4096];
 

@@ -162,7 +162,7 @@ static mode_t mode_of(const char *path)
     return st.st_mode & 07777;
 }
 
-/* --- writing ----------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------- */
 
 static void each_line_goes_to_its_site(void **state)
 {
@@ -321,8 +321,7 @@ static void a_tree_that_was_replaced(void **state)
     weblog_sites_free(s);
 }
 
-/* --- what a customer may have planted ------------------------------------------
- */
+/* --- what a customer may have planted ------------------------------------ */
 
 static void nothing_planted_is_followed(void **state)
 {
@@ -338,8 +337,7 @@ static void nothing_planted_is_followed(void **state)
         {"fifo", "mkfifo '%s/alice/log/web.log'"},
         {"log is a link",
          "rmdir '%1$s/alice/log'; ln -s '%1$s/bob/log' '%1$s/alice/log'"},
-        {"tree is a link",
-         "rm -r '%1$s/alice'; ln -s '%1$s/bob' '%1$s/alice'"},
+        {"tree is a link", "rm -r '%1$s/alice'; ln -s '%1$s/bob' '%1$s/alice'"},
         {"log is a file", "rmdir '%1$s/alice/log'; touch '%1$s/alice/log'"},
     };
 
@@ -376,8 +374,7 @@ static void nothing_planted_is_followed(void **state)
     }
 }
 
-/* --- closing and compressing ----------------------------------------------------
- */
+/* --- closing and compressing --------------------------------------------- */
 
 static void keep_all(const char *login)
 {
@@ -569,12 +566,11 @@ static void what_cannot_be_compressed_stays(void **state)
     lock = open_lock();
     assert_int_equal(weblog_place_open(srv, "alice", &fd, &st), 0);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &files), 0);
-    assert_int_equal(weblog_keep_one(fd, WEBLOG_ACCESS, lock,
-                                     weblog_lock_key(&st), 6),
-                     EFBIG);
+    assert_int_equal(
+        weblog_keep_one(fd, WEBLOG_ACCESS, lock, weblog_lock_key(&st), 6),
+        EFBIG);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
-    assert_string_equal(names_in("alice"),
-                        ".web.log.0000000001 web.log.1.gz ");
+    assert_string_equal(names_in("alice"), ".web.log.0000000001 web.log.1.gz ");
     assert_string_equal(text_of(at("alice/log/web.log.1.gz")), "old\n");
     keep_all("alice");
     assert_string_equal(text_of(at("alice/log/web.log.1.gz")), text);
@@ -583,8 +579,7 @@ static void what_cannot_be_compressed_stays(void **state)
     close(lock);
 }
 
-/* --- two of them, and a disk that is full ----------------------------------------
- */
+/* --- two of them, and a disk that is full -------------------------------- */
 
 static void two_loggers_share(void **state)
 {
@@ -634,9 +629,8 @@ static void a_lock_is_not_waited_for(void **state)
 
     (void)state;
     assert_int_equal(stat(at("alice/log"), &st), 0);
-    assert_int_equal(weblog_lock(lock, weblog_lock_key(&st), WEBLOG_LOCK_FILES,
-                                 false),
-                     0);
+    assert_int_equal(
+        weblog_lock(lock, weblog_lock_key(&st), WEBLOG_LOCK_FILES, false), 0);
     put(s, "alice a one");
     put(s, "bob a two");
     wait = weblog_sites_flush(s, 0);
@@ -721,16 +715,40 @@ static void what_waits_in_memory_has_a_bound(void **state)
     said[0] = '\0';
     (void)weblog_sites_flush(s, 100000);
     assert_int_equal(strlen(text_of(at("alice/log/web.log"))), 100);
-    assert_non_null(strstr(said,
-                           "OMK0504: alice: 20 lines (200 bytes) of "
-                           "log/web.log were dropped: they could not be "
-                           "written in time\n"));
+    assert_non_null(strstr(said, "OMK0504: alice: 20 lines (200 bytes) of "
+                                 "log/web.log were dropped: they could not be "
+                                 "written in time\n"));
     assert_non_null(strstr(said, "OMK0504: bob: 25 lines (250 bytes) of "
                                  "log/error.log were dropped"));
     put(s, "alice a more");
     said[0] = '\0';
     (void)weblog_sites_flush(s, 100001);
     assert_string_equal(said, "");
+    weblog_sites_free(s);
+}
+
+static void a_full_disk_does_not_fill_another(void **state)
+{
+    struct weblog_sites *s = sites(1 << 20);
+    char login[16], line[32];
+    unsigned lines = 0;
+
+    (void)state;
+    limit_file_size(0);
+    for (int i = 10; i < 60; i++) {
+        (void)snprintf(login, sizeof login, "site%d", i);
+        make_site(login);
+        (void)snprintf(line, sizeof line, "%s a x", login);
+        put(s, line);
+    }
+    for (int t = 0; t < 59000; t += 1000) {
+        (void)weblog_sites_flush(s, t);
+    }
+    limit_file_size(RLIM_INFINITY);
+    for (const char *c = said; (c = strstr(c, "OMK0503")); c++) {
+        lines++;
+    }
+    assert_int_equal(lines, 10);
     weblog_sites_free(s);
 }
 
@@ -777,8 +795,7 @@ static void a_log_that_cannot_be_closed(void **state)
     weblog_sites_free(s);
 }
 
-/* --- in the background ------------------------------------------------------------
- */
+/* --- in the background --------------------------------------------------- */
 
 static void say_nothing(void *ctx, const char *line)
 {
@@ -823,8 +840,7 @@ static void workers_find_and_compress(void **state)
     write_text(at("bob/log/.web.log.0000000001"), "bob\n");
     assert_int_equal(weblog_workers_start(&conf, &w), 0);
     assert_true(soon(at("alice/log/.web.log.0000000003"), false));
-    assert_string_equal(text_of(at("alice/log/web.log.1.gz")),
-                        "left behind\n");
+    assert_string_equal(text_of(at("alice/log/web.log.1.gz")), "left behind\n");
     write_text(at("alice/log/.error.log.0000000001"), "errors\n");
     weblog_workers_add(w, "alice");
     weblog_workers_add(w, "alice");
@@ -859,6 +875,7 @@ int main(void)
         CASE(a_lock_is_not_waited_for),
         CASE(whole_lines_also_where_space_ends),
         CASE(what_waits_in_memory_has_a_bound),
+        CASE(a_full_disk_does_not_fill_another),
         CASE(what_is_given_up_is_counted),
         CASE(a_log_that_cannot_be_closed),
         CASE(workers_find_and_compress),

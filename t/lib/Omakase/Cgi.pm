@@ -238,7 +238,7 @@ sub pid_alive {
 }
 
 # Polls until the test is true; returns what it said.
-sub until_true (&;$) {
+sub until_true {
     my ($test, $seconds) = @_;
     my $end = time + ($seconds // 20);
     while (1) {
@@ -263,7 +263,8 @@ sub end {
     $self->stop;
     if (!$>) {
         for my $name (@{$self->{names}}) {
-            system "userdel $name >/dev/null 2>&1" if defined getpwnam $name;
+            # Not while a process of theirs is on its way out.
+            until_true(sub { !defined getpwnam $name or system("userdel $name >/dev/null 2>&1") == 0 });
         }
     }
     delete $self->{i};

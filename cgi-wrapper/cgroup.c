@@ -345,8 +345,8 @@ static int leaf_make(struct cgiw_cgroup *cg, struct user *u,
         const struct cgiw_hierarchy *h = &cg->h.list[i];
 
         if (has_leaves(h)) {
-            rc = place_make(&leaf->place[i], u->place[i].dir, name,
-                            entrance(h));
+            rc =
+                place_make(&leaf->place[i], u->place[i].dir, name, entrance(h));
         }
     }
     rc = rc ? rc : open_counters(leaf);

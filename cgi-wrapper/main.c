@@ -288,8 +288,9 @@ static void *own_memory(size_t bytes)
 static int make_room(struct cgiw_daemon *d, struct omk_err *err)
 {
     uint32_t n = d->table.count, users = d->config->user_count + 1;
-    char *own = own_memory(n * (sizeof *d->runs + sizeof *d->live
-                                + sizeof *d->pids + sizeof *d->free_slots)
+    char *own = own_memory(n
+                               * (sizeof *d->runs + sizeof *d->live
+                                  + sizeof *d->pids + sizeof *d->free_slots)
                            + users * sizeof *d->per_user);
 
     d->confined = calloc(d->config->site_count + 1, sizeof *d->confined);

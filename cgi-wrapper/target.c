@@ -54,7 +54,8 @@ static int too_long(struct cgiw_facts *f)
 
 /* Says what is at fault: name in the directory that was reached, or that
  * directory where name is NULL. */
-SELDOM static void point_at(struct walk *w, const char *name, const struct stat *st)
+SELDOM static void point_at(struct walk *w, const char *name,
+                            const struct stat *st)
 {
     struct cgiw_facts *f = w->facts;
     char path[PATH_MAX * 2];
@@ -177,7 +178,7 @@ static int prepend(struct walk *w, const char *text, const char *rest)
 
 /* A link at name, itself opened as fd. */
 SELDOM static int follow(struct walk *w, const char *name, int fd,
-                  const struct stat *st, const char *rest)
+                         const struct stat *st, const char *rest)
 {
     char text[PATH_MAX];
     const char *below = text;
@@ -416,8 +417,8 @@ static int walk(struct walk *w, bool directory, struct cgiw_target *t)
 }
 
 /* The site's root, which is the operator's: an ACL of his shows as the group's
- * bits, and a sticky bit keeps what is there from others. What is the customer's
- * own is judged as any directory, since chmod is his. */
+ * bits, and a sticky bit keeps what is there from others. What is the
+ * customer's own is judged as any directory, since chmod is his. */
 static int check_root(struct walk *w)
 {
     struct stat st;

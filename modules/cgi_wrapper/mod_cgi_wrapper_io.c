@@ -676,8 +676,7 @@ static void look_at_start(struct io *io)
 {
     struct cgi_run *run = io->run;
 
-    if (run->started
-        || io->now < io->begun + apr_time_from_sec(START_WAIT_S)) {
+    if (run->started || io->now < io->begun + apr_time_from_sec(START_WAIT_S)) {
         return;
     }
     hear_daemon(run);

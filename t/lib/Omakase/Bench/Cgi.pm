@@ -154,7 +154,11 @@ sub DESTROY {
     return if $self->{owner} != $$;
     local ($?, $@, $!);
     undef $self->{instance};
-    system('userdel', $self->{user}) if defined getpwnam $self->{user};
+    # Its last script may be ending still.
+    for (1 .. 100) {
+        last if !defined getpwnam $self->{user} || system("userdel $self->{user} 2>/dev/null") == 0;
+        select undef, undef, undef, 0.1;
+    }
     return;
 }
 

@@ -732,14 +732,14 @@ pid_t cgiw_leaf_fork(struct cgiw_leaf *leaf, int *pidfd)
     return pid;
 }
 
-int cgiw_leaf_join(const struct cgiw_leaf *leaf)
+/* Enters those hierarchies that have leaves, or those that have none. */
+static int join(const struct cgiw_leaf *leaf, bool leaves)
 {
-    for (size_t i = 0; leaf && i < leaf->cg->h.count; i++) {
+    for (size_t i = 0; i < leaf->cg->h.count; i++) {
         const struct cgiw_hierarchy *h = &leaf->cg->h.list[i];
-        int fd =
-            has_leaves(h) ? leaf->place[i].enter : leaf->user->place[i].enter;
+        int fd = leaves ? leaf->place[i].enter : leaf->user->place[i].enter;
 
-        if (h->version == 2 && leaf->entered) {
+        if (has_leaves(h) != leaves || (h->version == 2 && leaf->entered)) {
             continue;
         }
         if (write(fd, "0", 1) < 0) {
@@ -747,6 +747,16 @@ int cgiw_leaf_join(const struct cgiw_leaf *leaf)
         }
     }
     return 0;
+}
+
+int cgiw_leaf_join(const struct cgiw_leaf *leaf)
+{
+    int rc = leaf ? join(leaf, true) : 0;
+
+    /* Little weight comes last: what is entered under the kernel's one lock for
+     * all groups shall not wait for a processor meanwhile, nor make everybody
+     * wait who needs that lock. */
+    return rc == 0 && leaf ? join(leaf, false) : rc;
 }
 
 void cgiw_leaf_use(struct cgiw_leaf *leaf, struct cgiw_use *use)

@@ -54,7 +54,7 @@ static int too_long(struct cgiw_facts *f)
 
 /* Says what is at fault: name in the directory that was reached, or that
  * directory where name is NULL. */
-SELDOM static void point_at(struct walk *w, const char *name,
+static SELDOM void point_at(struct walk *w, const char *name,
                             const struct stat *st)
 {
     struct cgiw_facts *f = w->facts;
@@ -177,7 +177,7 @@ static int prepend(struct walk *w, const char *text, const char *rest)
 }
 
 /* A link at name, itself opened as fd. */
-SELDOM static int follow(struct walk *w, const char *name, int fd,
+static SELDOM int follow(struct walk *w, const char *name, int fd,
                          const struct stat *st, const char *rest)
 {
     char text[PATH_MAX];
@@ -214,7 +214,7 @@ SELDOM static int follow(struct walk *w, const char *name, int fd,
 
 /* "..": from the root again, since where the parent was looked at, somebody may
  * have moved this directory since. */
-SELDOM static int go_up(struct walk *w, const char *rest)
+static SELDOM int go_up(struct walk *w, const char *rest)
 {
     char up[PATH_MAX];
     char *slash;
@@ -230,7 +230,7 @@ SELDOM static int go_up(struct walk *w, const char *rest)
 }
 
 /* name could not be opened in the directory that was reached. */
-SELDOM static int not_opened(struct walk *w, const char *name, int error)
+static SELDOM int not_opened(struct walk *w, const char *name, int error)
 {
     struct stat st;
 

@@ -92,7 +92,7 @@ uint64_t cgiw_file_keyed(int dir, const char *name, const char *key)
 int cgiw_counter_read(int fd, const char *key, uint64_t *value)
 {
     char buf[1024];
-    const char *number = buf;
+    const char *number;
     ssize_t n = fd < 0 ? -1 : pread(fd, buf, sizeof buf - 1, 0);
 
     *value = 0;

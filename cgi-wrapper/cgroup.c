@@ -37,7 +37,7 @@ enum leaf_state {
 
 struct place {
     int dir;   /* -1: none here */
-    int procs; /* cgroup.procs, for writing; -1 where fork enters the group */
+    int enter; /* for writing "0" into; -1: nobody enters this one */
 };
 
 struct user {
@@ -45,6 +45,33 @@ struct user {
     uid_t uid;
     unsigned leaves, numbers;
     struct place place[CGIW_HIERARCHIES];
+};
+
+/* What is read at a run's end. */
+enum counter {
+    CPU_TIME,
+    MEMORY_NOW,
+    MEMORY_PEAK,
+    OOM_KILLS,
+    FORKS_REFUSED,
+    POPULATED, /* of version 2 */
+    COUNTERS
+};
+
+static const struct {
+    unsigned hold;
+    const char *v1, *v2;
+    int flags;
+} counters[COUNTERS] = {
+    [CPU_TIME] = {CGIW_HOLDS_CPU_TIME, "cpuacct.usage", "cpu.stat", O_RDONLY},
+    [MEMORY_NOW] = {CGIW_HOLDS_MEMORY, "memory.usage_in_bytes",
+                    "memory.current", O_RDONLY},
+    [MEMORY_PEAK] = {CGIW_HOLDS_PEAK, "memory.max_usage_in_bytes",
+                     "memory.peak", O_RDWR},
+    [OOM_KILLS] = {CGIW_HOLDS_MEMORY, "memory.oom_control", "memory.events",
+                   O_RDONLY},
+    [FORKS_REFUSED] = {CGIW_HOLDS_PROCESSES, "pids.events", "pids.events",
+                       O_RDONLY},
 };
 
 struct cgiw_leaf {
@@ -55,7 +82,9 @@ struct cgiw_leaf {
     enum leaf_state state;
     int64_t since_s;                  /* idle or dying */
     uint64_t memory_bytes, processes; /* the limits that are written */
-    int peak; /* memory.peak of version 2, which is begun anew by descriptor */
+    /* They stay open: opening one costs three times what reading it does, and
+     * version 2's peak is begun anew by descriptor. -1: there is none. */
+    int counter[COUNTERS];
     bool killed; /* by cgroup.kill */
     bool over;   /* nothing is in it, and nothing will be */
     bool final;  /* last has been read since */
@@ -83,7 +112,7 @@ static bool has_leaves(const struct cgiw_hierarchy *h)
 static void place_init(struct place place[CGIW_HIERARCHIES])
 {
     for (size_t i = 0; i < CGIW_HIERARCHIES; i++) {
-        place[i].dir = place[i].procs = -1;
+        place[i].dir = place[i].enter = -1;
     }
 }
 
@@ -92,24 +121,33 @@ static void place_close(struct place *p)
     if (p->dir >= 0) {
         close(p->dir);
     }
-    if (p->procs >= 0) {
-        close(p->procs);
+    if (p->enter >= 0) {
+        close(p->enter);
     }
-    p->dir = p->procs = -1;
+    p->dir = p->enter = -1;
 }
 
+/* A process that moves only its one thread is let in by version 1 without the
+ * lock that all forks, execs and ends of processes on the machine have to pass;
+ * version 2 has no such way. */
+static const char *entrance(const struct cgiw_hierarchy *h)
+{
+    return h->version == 1 ? "tasks" : "cgroup.procs";
+}
+
+/* entrance: NULL when none enters it. */
 static int place_make(struct place *p, int parent, const char *name,
-                      bool with_procs)
+                      const char *entrance)
 {
     p->dir = cgiw_dir_make(parent, name);
     if (p->dir < 0) {
         return p->dir;
     }
-    if (!with_procs) {
+    if (!entrance) {
         return 0;
     }
-    p->procs = openat(p->dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-    return p->procs < 0 ? -errno : 0;
+    p->enter = openat(p->dir, entrance, O_WRONLY | O_CLOEXEC);
+    return p->enter < 0 ? -errno : 0;
 }
 
 static void name_of(char out[16], unsigned number)
@@ -164,7 +202,8 @@ static int user_make(struct cgiw_cgroup *cg, uid_t uid, struct user **out)
     for (size_t i = 0; i < cg->h.count && !rc; i++) {
         const struct cgiw_hierarchy *h = &cg->h.list[i];
 
-        rc = place_make(&u->place[i], h->fd, name, !has_leaves(h));
+        rc = place_make(&u->place[i], h->fd, name,
+                        has_leaves(h) ? NULL : entrance(h));
         if (!rc) {
             user_enable(h, u->place[i].dir);
         }
@@ -194,8 +233,10 @@ static void leaf_free(struct cgiw_leaf *leaf)
     for (size_t i = 0; i < CGIW_HIERARCHIES; i++) {
         place_close(&leaf->place[i]);
     }
-    if (leaf->peak >= 0) {
-        close(leaf->peak);
+    for (size_t i = 0; i < COUNTERS; i++) {
+        if (leaf->counter[i] >= 0) {
+            close(leaf->counter[i]);
+        }
     }
     free(leaf);
 }
@@ -250,12 +291,41 @@ static const struct cgiw_hierarchy *holder(const struct cgiw_leaf *leaf,
     return NULL;
 }
 
+/* Old kernels do not have all of them. */
+static int open_counter(struct cgiw_leaf *leaf, enum counter counter, int dir,
+                        const char *name, int flags)
+{
+    leaf->counter[counter] = openat(dir, name, flags | O_CLOEXEC);
+    return leaf->counter[counter] < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int open_counters(struct cgiw_leaf *leaf)
+{
+    const struct cgiw_hierarchy *first = leaf->cg->h.list;
+    int rc = 0, dir;
+
+    for (enum counter i = 0; i < COUNTERS && !rc; i++) {
+        const struct cgiw_hierarchy *h = holder(leaf, counters[i].hold, &dir);
+
+        if (h) {
+            rc = open_counter(leaf, i, dir,
+                              h->version == 2 ? counters[i].v2 : counters[i].v1,
+                              counters[i].flags);
+        }
+    }
+    if (!rc && first->version == 2) {
+        rc = open_counter(leaf, POPULATED, leaf->place[0].dir, "cgroup.events",
+                          O_RDONLY);
+    }
+    return rc;
+}
+
 static int leaf_make(struct cgiw_cgroup *cg, struct user *u,
                      struct cgiw_leaf **out)
 {
     struct cgiw_leaf *leaf = calloc(1, sizeof *leaf);
     char name[16];
-    int rc = 0, dir;
+    int rc = 0;
 
     if (!leaf) {
         return -ENOMEM;
@@ -263,23 +333,26 @@ static int leaf_make(struct cgiw_cgroup *cg, struct user *u,
     leaf->cg = cg;
     leaf->user = u;
     leaf->number = u->numbers++;
-    leaf->peak = -1;
+    for (size_t i = 0; i < COUNTERS; i++) {
+        leaf->counter[i] = -1;
+    }
     place_init(leaf->place);
     leaf->next = cg->leaves;
     cg->leaves = leaf;
     u->leaves++;
     name_of(name, leaf->number);
     for (size_t i = 0; i < cg->h.count && !rc; i++) {
-        if (has_leaves(&cg->h.list[i])) {
-            rc = place_make(&leaf->place[i], u->place[i].dir, name, true);
+        const struct cgiw_hierarchy *h = &cg->h.list[i];
+
+        if (has_leaves(h)) {
+            rc =
+                place_make(&leaf->place[i], u->place[i].dir, name, entrance(h));
         }
     }
+    rc = rc ? rc : open_counters(leaf);
     if (rc) {
         leaf_remove(leaf);
         return rc;
-    }
-    if (holder(leaf, CGIW_HOLDS_PEAK, &dir)) {
-        leaf->peak = openat(dir, "memory.peak", O_RDWR | O_CLOEXEC);
     }
     *out = leaf;
     return 0;
@@ -354,31 +427,14 @@ static int leaf_limit(struct cgiw_leaf *leaf, const struct cgiw_limits *limits)
 
 /* --- counters ------------------------------------------------------------- */
 
-static void read_memory(const struct cgiw_leaf *leaf, struct cgiw_use *use)
+/* The number that it is, or that stands behind key. */
+static uint64_t read_counter(const struct cgiw_leaf *leaf, enum counter counter,
+                             const char *key)
 {
-    char buf[32];
-    int dir;
-    const struct cgiw_hierarchy *h = holder(leaf, CGIW_HOLDS_MEMORY, &dir);
+    uint64_t value;
 
-    if (!h) {
-        return;
-    }
-    if (h->version == 1) {
-        use->memory_bytes = cgiw_file_number(dir, "memory.usage_in_bytes");
-        use->peak_bytes = cgiw_file_number(dir, "memory.max_usage_in_bytes");
-        use->oom_kills =
-            (uint32_t)cgiw_file_keyed(dir, "memory.oom_control", "oom_kill");
-        return;
-    }
-    use->memory_bytes = cgiw_file_number(dir, "memory.current");
-    use->oom_kills =
-        (uint32_t)cgiw_file_keyed(dir, "memory.events", "oom_kill");
-    if (leaf->peak >= 0) {
-        ssize_t n = pread(leaf->peak, buf, sizeof buf - 1, 0);
-
-        buf[n > 0 ? n : 0] = '\0';
-        use->peak_bytes = strtoull(buf, NULL, 10);
-    }
+    (void)cgiw_counter_read(leaf->counter[counter], key, &value); /* else 0 */
+    return value;
 }
 
 /* Since the group was made (the peak: since it was begun anew). */
@@ -391,27 +447,23 @@ static void read_counters(struct cgiw_leaf *leaf)
     memset(use, 0, sizeof *use);
     if (h) {
         use->cpu_us = h->version == 2
-                          ? cgiw_file_keyed(dir, "cpu.stat", "usage_usec")
-                          : cgiw_file_number(dir, "cpuacct.usage") / 1000;
+                          ? read_counter(leaf, CPU_TIME, "usage_usec")
+                          : read_counter(leaf, CPU_TIME, NULL) / 1000;
     }
-    read_memory(leaf, use);
-    if (holder(leaf, CGIW_HOLDS_PROCESSES, &dir)) {
-        use->processes =
-            leaf->over ? 0 : (uint32_t)cgiw_file_number(dir, "pids.current");
-        use->refused = (uint32_t)cgiw_file_keyed(dir, "pids.events", "max");
+    use->memory_bytes = read_counter(leaf, MEMORY_NOW, NULL);
+    use->peak_bytes = read_counter(leaf, MEMORY_PEAK, NULL);
+    use->oom_kills = (uint32_t)read_counter(leaf, OOM_KILLS, "oom_kill");
+    use->refused = (uint32_t)read_counter(leaf, FORKS_REFUSED, "max");
+    if (!leaf->over && holder(leaf, CGIW_HOLDS_PROCESSES, &dir)) {
+        use->processes = (uint32_t)cgiw_file_number(dir, "pids.current");
     }
 }
 
-static void begin_peak_anew(struct cgiw_leaf *leaf)
+static void begin_peak_anew(const struct cgiw_leaf *leaf)
 {
-    int dir;
-    const struct cgiw_hierarchy *h = holder(leaf, CGIW_HOLDS_PEAK, &dir);
-
-    if (h && h->version == 1) {
-        (void)cgiw_file_write(dir, "memory.max_usage_in_bytes", "0");
-    }
-    if (leaf->peak >= 0) {
-        (void)!write(leaf->peak, "reset", 5);
+    /* Version 1 wants the number, version 2 any word. */
+    if (leaf->counter[MEMORY_PEAK] >= 0) {
+        (void)!pwrite(leaf->counter[MEMORY_PEAK], "0", 1, 0);
     }
 }
 
@@ -425,7 +477,12 @@ static bool leaf_is_empty(const struct cgiw_leaf *leaf)
     /* Every process is in all of them: one that says so, will do. Version 2
      * comes first and says it without a list. */
     if (unified) {
-        return cgiw_group_empty(leaf->place[0].dir, 2);
+        uint64_t populated;
+
+        return cgiw_counter_read(leaf->counter[POPULATED], "populated",
+                                 &populated)
+                   == 0
+               && populated == 0;
     }
     for (size_t i = 0; i < cg->h.count; i++) {
         if (leaf->place[i].dir >= 0
@@ -633,10 +690,10 @@ int cgiw_leaf_take(struct cgiw_cgroup *cg, uid_t uid,
 static pid_t clone_into(int group, int *pidfd)
 {
     struct clone_args args = {
-        .flags = CLONE_PIDFD | (group >= 0 ? CLONE_INTO_CGROUP : 0),
+        .flags = CLONE_INTO_CGROUP | (pidfd ? CLONE_PIDFD : 0),
         .pidfd = (uint64_t)(uintptr_t)pidfd,
         .exit_signal = SIGCHLD,
-        .cgroup = (unsigned)(group >= 0 ? group : 0),
+        .cgroup = (unsigned)group,
     };
 
     return (pid_t)syscall(SYS_clone3, &args, sizeof args);
@@ -653,41 +710,36 @@ static pid_t plain_fork(int *pidfd)
 {
     pid_t pid = fork();
 
-    *pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    if (pid > 0 && pidfd) {
+        *pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    }
     return pid;
 }
 
 pid_t cgiw_leaf_fork(struct cgiw_leaf *leaf, int *pidfd)
 {
     bool enter = leaf && leaf->cg->fork_enters;
-    int fd = -1;
     pid_t pid;
 
     if (leaf) {
         leaf->entered = enter;
     }
-    pid = enter ? clone_into(leaf->place[0].dir, &fd) : plain_fork(&fd);
+    pid = enter ? clone_into(leaf->place[0].dir, pidfd) : plain_fork(pidfd);
     if (pid < 0 && enter && cannot_enter(errno)) {
         leaf->cg->fork_enters = leaf->entered = false;
-        pid = plain_fork(&fd);
-    }
-    if (pid > 0 && pidfd) {
-        *pidfd = fd;
-    }
-    else if (pid > 0 && fd >= 0) {
-        close(fd);
+        pid = plain_fork(pidfd);
     }
     return pid;
 }
 
-int cgiw_leaf_join(const struct cgiw_leaf *leaf)
+/* Enters those hierarchies that have leaves, or those that have none. */
+static int join(const struct cgiw_leaf *leaf, bool leaves)
 {
-    for (size_t i = 0; leaf && i < leaf->cg->h.count; i++) {
+    for (size_t i = 0; i < leaf->cg->h.count; i++) {
         const struct cgiw_hierarchy *h = &leaf->cg->h.list[i];
-        int fd =
-            has_leaves(h) ? leaf->place[i].procs : leaf->user->place[i].procs;
+        int fd = leaves ? leaf->place[i].enter : leaf->user->place[i].enter;
 
-        if (h->version == 2 && leaf->entered) {
+        if (has_leaves(h) != leaves || (h->version == 2 && leaf->entered)) {
             continue;
         }
         if (write(fd, "0", 1) < 0) {
@@ -695,6 +747,16 @@ int cgiw_leaf_join(const struct cgiw_leaf *leaf)
         }
     }
     return 0;
+}
+
+int cgiw_leaf_join(const struct cgiw_leaf *leaf)
+{
+    int rc = leaf ? join(leaf, true) : 0;
+
+    /* Little weight comes last: what is entered under the kernel's one lock for
+     * all groups shall not wait for a processor meanwhile, nor make everybody
+     * wait who needs that lock. */
+    return rc == 0 && leaf ? join(leaf, false) : rc;
 }
 
 void cgiw_leaf_use(struct cgiw_leaf *leaf, struct cgiw_use *use)

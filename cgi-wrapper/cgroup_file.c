@@ -63,20 +63,48 @@ uint64_t cgiw_file_number(int dir, const char *name)
                : strtoull(buf, NULL, 10);
 }
 
+/* What stands behind "key " at a line's start; NULL if nothing does. */
+static const char *behind(const char *text, const char *key)
+{
+    size_t len = strlen(key);
+
+    for (const char *line = text; *line; line += *line == '\n') {
+        if (strncmp(line, key, len) == 0 && line[len] == ' ') {
+            return line + len + 1;
+        }
+        line += strcspn(line, "\n");
+    }
+    return NULL;
+}
+
 uint64_t cgiw_file_keyed(int dir, const char *name, const char *key)
 {
     char buf[1024];
-    size_t len = strlen(key);
+    const char *number;
 
     if (cgiw_file_read(dir, name, buf, sizeof buf) < 0) {
         return 0;
     }
-    for (char *line = buf; *line; line += *line == '\n') {
-        if (strncmp(line, key, len) == 0 && line[len] == ' ') {
-            return strtoull(line + len + 1, NULL, 10);
-        }
-        line += strcspn(line, "\n");
+    number = behind(buf, key);
+    return number ? strtoull(number, NULL, 10) : 0;
+}
+
+int cgiw_counter_read(int fd, const char *key, uint64_t *value)
+{
+    char buf[1024];
+    const char *number;
+    ssize_t n = fd < 0 ? -1 : pread(fd, buf, sizeof buf - 1, 0);
+
+    *value = 0;
+    if (n <= 0) {
+        return -1;
     }
+    buf[n] = '\0';
+    number = key ? behind(buf, key) : buf;
+    if (!number) {
+        return -1;
+    }
+    *value = strtoull(number, NULL, 10);
     return 0;
 }
 

@@ -18,6 +18,10 @@ uint64_t cgiw_file_number(int dir, const char *name);
 /* The number behind "key " at a line's start; 0 if there is none. */
 uint64_t cgiw_file_keyed(int dir, const char *name, const char *key);
 
+/* Of a file that is open: the number that it begins with, or that behind "key "
+ * at a line's start where key is not NULL. -1 and 0 in *value: there is none. */
+int cgiw_counter_read(int fd, const char *key, uint64_t *value);
+
 /* Opens a directory below dir, for openat(); -errno. */
 int cgiw_dir_open(int dir, const char *name);
 

@@ -21,15 +21,16 @@
 #include <unistd.h>
 
 /* What does not belong on a stack. Never touched by the daemon, so that it
- * costs it no memory: the child's own copy is used, once. */
+ * costs it no memory: the child's own copy is used, once. Small things are
+ * together, as each page that is touched costs as much as a system call. */
 static struct {
+    const char *argv[CGIW_ARGV_MAX + CGIW_ISINDEX_WORDS_MAX];
     struct cgiw_facts facts;
     struct cgiw_target target;
     struct cgiw_shebang shebang;
     char block[CGIW_ENV_MAX];
     char own[CGIW_ENVIRON_OWN_MAX];
     char *envp[CGIW_ENVIRON_MAX + 1];
-    const char *argv[CGIW_ARGV_MAX + CGIW_ISINDEX_WORDS_MAX];
     char words[CGIW_ISINDEX_BYTES_MAX];
     char text[CGIW_EXPLAIN_MAX];
 } my;

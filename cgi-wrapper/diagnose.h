@@ -87,8 +87,6 @@ enum cgiw_detail {
 struct cgiw_facts {
     enum cgiw_code code;
     enum cgiw_detail detail;
-    char script[PATH_MAX]; /* as the customer sees it */
-    char where[PATH_MAX];  /* what is at fault, the same way; "": the script */
     char what[256];        /* raw, cut to fit. E04, E06: the interpreter; E10:
                               the first line; E11: the first line of output;
                               E12 NO_INC: a file; E22: why, may be ""; E23: the
@@ -106,6 +104,8 @@ struct cgiw_facts {
     uint32_t wall_ms, cpu_ms; /* E12 */
     uint64_t memory_bytes;    /* E12; 0: unknown */
     char last_line[256];      /* E12: the last of stderr, raw; may be "" */
+    char script[PATH_MAX]; /* as the customer sees it */
+    char where[PATH_MAX];  /* what is at fault, the same way; "": the script */
 };
 
 #define CGIW_EXPLAIN_MAX 1024 /* bytes of a text, its NUL included */

@@ -62,7 +62,9 @@ static bool is_name(const char *s, size_t len)
 
 static bool same(const char *s, size_t len, const char *name)
 {
-    return strncmp(s, name, len) == 0 && name[len] == '\0';
+    /* Most differ in their first letter, and there are many of them. */
+    return len > 0 && *s == *name && strncmp(s, name, len) == 0
+           && name[len] == '\0';
 }
 
 static bool has(const char *const *list, size_t count, const char *s,
@@ -109,7 +111,7 @@ bool cgiw_environ_allows(const char *name, size_t len,
 static bool is_set(const struct build *b, const char *name, size_t len)
 {
     for (size_t i = 0; i < b->count; i++) {
-        if (strncmp(b->envp[i], name, len) == 0) {
+        if (*b->envp[i] == *name && strncmp(b->envp[i], name, len) == 0) {
             return true;
         }
     }
@@ -139,21 +141,27 @@ static int add(struct build *b, char *variable, size_t len)
 
 static int add_own(struct build *b, const char *name, const char *value)
 {
-    int n;
+    char *variable = b->own;
+    size_t name_len, value_len;
 
     if (!value) {
         return 0;
     }
-    n = snprintf(b->own, b->own_left, "%s=%s", name, value);
-    if (n < 0 || (size_t)n >= b->own_left) {
+    name_len = strlen(name);
+    value_len = strlen(value);
+    if (name_len + 1 >= b->own_left
+        || value_len >= b->own_left - name_len - 1) {
         return refuse(b->facts, CGIW_ENV_BROKEN);
     }
-    if (is_set(b, b->own, strlen(name) + 1)) {
+    memcpy(variable, name, name_len);
+    variable[name_len] = '=';
+    memcpy(variable + name_len + 1, value, value_len + 1);
+    if (is_set(b, variable, name_len + 1)) {
         return 0;
     }
-    b->own += n + 1;
-    b->own_left -= (size_t)n + 1;
-    return add(b, b->own - n - 1, (size_t)n);
+    b->own += name_len + value_len + 2;
+    b->own_left -= name_len + value_len + 2;
+    return add(b, variable, name_len + value_len + 1);
 }
 
 static int add_words(struct build *b, const struct cgiw_word *w)

@@ -13,13 +13,16 @@
 /* Never above what the daemon has itself: that takes a capability. */
 static int lower(__rlimit_resource_t resource, rlim_t soft, rlim_t hard)
 {
-    struct rlimit r;
+    struct rlimit r, now;
 
-    if (getrlimit(resource, &r)) {
+    if (getrlimit(resource, &now)) {
         return -errno;
     }
-    r.rlim_max = hard < r.rlim_max ? hard : r.rlim_max;
+    r.rlim_max = hard < now.rlim_max ? hard : now.rlim_max;
     r.rlim_cur = soft < r.rlim_max ? soft : r.rlim_max;
+    if (r.rlim_cur == now.rlim_cur && r.rlim_max == now.rlim_max) {
+        return 0;
+    }
     return setrlimit(resource, &r) ? -errno : 0;
 }
 

@@ -18,11 +18,11 @@
 
 /* One datagram, as it came. */
 struct datagram {
-    char bytes[CGIW_REQUEST_MAX + 1]; /* one more: a NUL behind a command */
     size_t len;
     int fds[CGIW_REQUEST_FDS_MAX];
     size_t fd_count;
     int cut; /* it had more bytes or descriptors, or there was no room */
+    char bytes[CGIW_REQUEST_MAX + 1]; /* one more: a NUL behind a command */
 };
 
 /* --- receiving ------------------------------------------------------------ */

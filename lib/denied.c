@@ -203,12 +203,12 @@ int omk_denied_load(struct omk_denied *list, const char *path, bool *changed,
                     struct omk_err *err)
 {
     struct stat st;
-    int fd, rc;
+    int fd, rc, found = stat(path, &st);
 
     if (changed) {
         *changed = false;
     }
-    if (stat(path, &st) == 0 && is_same(list, &st)) {
+    if (found == 0 ? is_same(list, &st) : errno == ENOENT && !list->read) {
         return OMK_OK;
     }
     /* O_NONBLOCK: a fifo in the file's place must not stop us. */

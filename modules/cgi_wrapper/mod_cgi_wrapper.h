@@ -184,7 +184,8 @@ int cgi_run_start(struct cgi_run *run, bool with_body);
 void cgi_run_close(struct cgi_run *run);
 void cgi_close(int *fd);
 
-/* Takes one reply. False: the daemon has gone. */
+/* Takes one reply. False: there is none, or the daemon has gone (then control
+ * is closed). */
 bool cgi_run_reply(struct cgi_run *run);
 
 /* Bytes of stderr, for the log. Length 0: it has ended. */

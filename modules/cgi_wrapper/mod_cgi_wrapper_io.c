@@ -604,8 +604,10 @@ static void watch(const struct io *io, struct pollfd fds[FDS])
     const struct cgi_run *run = io->run;
     short client = 0;
 
-    fds[CONTROL] =
-        (struct pollfd){.fd = run->ended ? -1 : run->control, .events = POLLIN};
+    /* What the daemon says before the output is over can wait until then, and
+     * is not worth a turn: a script that ends or is refused lets go of it. */
+    fds[CONTROL] = (struct pollfd){.fd = run->ended ? -1 : run->control,
+                                   .events = run->out < 0 ? POLLIN : 0};
     fds[OUT] = (struct pollfd){.fd = run->out, .events = POLLIN};
     fds[ERR] = (struct pollfd){.fd = run->err, .events = POLLIN};
     fds[IN] = (struct pollfd){.fd = -1, .events = POLLOUT};
@@ -663,12 +665,22 @@ static void let_pipes_go(struct io *io)
     cgi_close(&io->run->err);
 }
 
+/* All that the daemon has said so far. */
+static void hear_daemon(struct cgi_run *run)
+{
+    while (!run->ended && run->control >= 0 && cgi_run_reply(run)) {
+    }
+}
+
 static void look_at_start(struct io *io)
 {
     struct cgi_run *run = io->run;
 
-    if (!run->started && !run->ended && run->control >= 0
-        && io->now >= io->begun + apr_time_from_sec(START_WAIT_S)) {
+    if (run->started || io->now < io->begun + apr_time_from_sec(START_WAIT_S)) {
+        return;
+    }
+    hear_daemon(run);
+    if (!run->started && !run->ended && run->control >= 0) {
         run->lost = "the script has not been started within 10 s";
         cgi_close(&run->control);
     }
@@ -726,8 +738,9 @@ static bool turn(struct io *io)
     if (n <= 0 && io->run->ended) {
         let_pipes_go(io);
     }
-    if (n > 0 && fds[CONTROL].revents) {
-        (void)cgi_run_reply(io->run);
+    /* Also when nothing happens: the pipes may be held by another's process. */
+    if (n <= 0 || fds[CONTROL].revents || fds[OUT].revents & POLLHUP) {
+        hear_daemon(io->run);
     }
     if (n > 0 && fds[ERR].revents) {
         read_err(io);

@@ -212,7 +212,7 @@ bool cgi_run_reply(struct cgi_run *run)
         n = recv(run->control, datagram, sizeof datagram, MSG_DONTWAIT);
     } while (n < 0 && errno == EINTR);
     if (n < 0 && errno == EAGAIN) {
-        return true;
+        return false;
     }
     if (n <= 0 || cgiw_reply_parse(datagram, (size_t)n, &reply, &text)) {
         run->lost = "it ended while the script ran";

@@ -22,7 +22,8 @@ BENCHMARKS += t/bench/index_order
 endif
 
 if BUILD_CGI_WRAPPER
-BENCHMARKS += t/bench/cgi t/bench/cgi_neighbours t/bench/cgi_memory
+BENCHMARKS += t/bench/cgi t/bench/cgi_cost t/bench/cgi_neighbours \
+	t/bench/cgi_memory
 EXTRA_PROGRAMS += t/bench/hello
 BENCH_BUILT += t/bench/hello
 endif

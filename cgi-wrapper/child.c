@@ -249,14 +249,24 @@ static void walk(const struct cgiw_child *c)
     }
 }
 
-/* By the file that was opened: neither another name nor another upload of the
- * same name lifts it. */
+/* By the file that was opened, and by both of its names where links lead to
+ * it: neither another name nor another upload of the same name lifts it. */
 static void ask_operator(const struct cgiw_child *c)
 {
-    const struct omk_denied_entry *entry =
-        omk_denied_find(c->denied, c->site->login, my.facts.script,
-                        my.target.st.st_dev, my.target.st.st_ino);
+    const char *login = c->site->login;
+    struct omk_denied_file file;
+    const struct omk_denied_entry *entry;
 
+    if (c->denied->count == 0) {
+        return;
+    }
+    if (omk_denied_identify(my.target.fd, &file) != 0) {
+        fail(c, "statx", errno);
+    }
+    entry = omk_denied_find(c->denied, login, my.target.real, &file);
+    if (!entry) {
+        entry = omk_denied_find(c->denied, login, my.target.shown, NULL);
+    }
     if (entry) {
         (void)snprintf(my.facts.what, sizeof my.facts.what, "%s", entry->why);
         refuse(c, CGIW_E23);

@@ -200,6 +200,21 @@ attacks(
             return '';
         }},
 
+    # What its owner cannot read himself. Linux needs no more to run a program.
+    {name => 'a program that may only be run',
+        attack => sub {
+            my ($w, $d) = @_;
+            my $file = $w->put(alice => 'own/program.cgi', slurp('/usr/bin/uname'), 0111);
+            my $r = $d->ask(site => 1, path => $file);
+            return $r->{out} eq "Linux\n" ? '' : "answered '$r->{codes}': $r->{text} $r->{out}";
+        }},
+    {name => 'a script that may only be run',
+        attack => sub {
+            my ($w, $d) = @_;
+            return alices($d, $w->sh(alice => 'own/only.cgi', $RAN, 0311), 'E13')
+                || alices($d, $w->put(alice => 'own/text.cgi', "no script\n", 0100), 'E13');
+        }},
+
     # What the operator has disabled.
     {name => 'a disabled script, uploaded again and asked for by a link',
         mutation => ['child.c', 'omk_denied_find(c->denied, login, my.target.real, &file)',

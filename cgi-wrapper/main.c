@@ -108,7 +108,8 @@ static void on_event(struct cgiw_daemon *d, const struct epoll_event *event)
     switch ((enum cgiw_source)(event->data.u64 >> 56)) {
     case CGIW_FROM_REQUESTS:
         if (!d->draining
-            && cgiw_spawn_request(d, (event->events & EPOLLHUP) != 0)) {
+            && cgiw_spawn_request(d, (event->events & (EPOLLHUP | EPOLLRDHUP))
+                                         != 0)) {
             drain(d);
         }
         break;
@@ -308,7 +309,10 @@ static int watch(struct cgiw_daemon *d, struct omk_err *err)
         return omk_fail(err, OMK_EIO, "", "epoll, /dev/null: %s",
                         strerror(errno));
     }
-    rc = cgiw_daemon_watch(d, d->requests, EPOLLIN, CGIW_FROM_REQUESTS, 0, 0);
+    /* RDHUP: a worker may have shut down its half alone, and then this is
+     * readable for good. */
+    rc = cgiw_daemon_watch(d, d->requests, EPOLLIN | EPOLLRDHUP,
+                           CGIW_FROM_REQUESTS, 0, 0);
     rc =
         rc ? rc
            : cgiw_daemon_watch(d, d->signals, EPOLLIN, CGIW_FROM_SIGNALS, 0, 0);

@@ -385,6 +385,13 @@ sub cgi_anywhere {
     script($off, 'by/a.txt', $PERL);
     unlike((page('off.localhost', '/by/a.txt'))[1], qr/^uid/, 'nor by a handler');
 
+    # FTP programs of Windows write names as they like.
+    script($_, 'BBS.CGI', $PERL . 'print "ran";') for $all, $off;
+    is((page('all.localhost', '/BBS.CGI'))[1], 'ran', 'BBS.CGI runs');
+    is((page('off.localhost', '/BBS.CGI'))[0], 403, 'or is not shown');
+    script($_, 'BBS.PHP', '<?php $password = "secret";') for $all, $off;
+    unlike((page("$_.localhost", '/BBS.PHP'))[1], qr/secret/, 'nor is BBS.PHP') for qw(all off);
+
     # An upload directory.
     script($all, 'up/.htaccess', "Options -ExecCGI\n", 0644);
     script($all, 'up/a.cgi', $PERL);

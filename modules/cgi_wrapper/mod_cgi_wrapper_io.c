@@ -275,6 +275,7 @@ static void cut(struct io *io)
 
 /* --- what is held -------------------------------------------------------- */
 
+/* Without a name from here on: a worker that is killed leaves nothing. */
 static bool open_file(struct io *io)
 {
     const char *dir;
@@ -289,10 +290,10 @@ static bool open_file(struct io *io)
     name = apr_pstrcat(io->r->pool, dir, "/cgi-output-XXXXXX", NULL);
     return apr_file_mktemp(&io->file, name,
                            APR_FOPEN_CREATE | APR_FOPEN_READ | APR_FOPEN_WRITE
-                               | APR_FOPEN_EXCL | APR_FOPEN_DELONCLOSE
-                               | APR_FOPEN_BINARY,
+                               | APR_FOPEN_EXCL | APR_FOPEN_BINARY,
                            io->r->pool)
-           == APR_SUCCESS;
+               == APR_SUCCESS
+           && apr_file_remove(name, io->r->pool) == APR_SUCCESS;
 }
 
 static bool hold_in_file(struct io *io, const char *s, size_t len)

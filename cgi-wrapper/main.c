@@ -23,6 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,6 +63,16 @@ int cgiw_daemon_watch(struct cgiw_daemon *d, int fd, uint32_t events,
 void cgiw_daemon_forget(struct cgiw_daemon *d, int fd)
 {
     (void)epoll_ctl(d->epoll, EPOLL_CTL_DEL, fd, NULL); /* it was added */
+    close(fd);
+}
+
+/* A socket's last close may wait until its peer has read all, if it was told to
+ * (SO_LINGER). */
+void cgiw_daemon_let_go(int fd)
+{
+    static const struct linger at_once;
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     close(fd);
 }
 

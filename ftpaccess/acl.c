@@ -123,8 +123,7 @@ bool ftpaccess_acl_read(const char *text, struct ftpaccess_acl *acl,
     return read_address(s, acl);
 }
 
-/* --- matching --------------------------------------------------------------
- */
+/* --- matching ------------------------------------------------------------ */
 
 /* An IPv4 address in IPv6's clothes is an IPv4 address. */
 static int plain_address(int family, const unsigned char *in,

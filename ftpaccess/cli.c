@@ -14,8 +14,7 @@
 
 static const char *program = "ftpaccess";
 
-/* --- options ---------------------------------------------------------------
- */
+/* --- options ------------------------------------------------------------- */
 
 enum option_id {
     HELP = 1,
@@ -115,8 +114,7 @@ static const struct command commands[] = {
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
-/* --- help --------------------------------------------------------------------
- */
+/* --- help ---------------------------------------------------------------- */
 
 static void print_option(const struct option_text *o)
 {
@@ -209,8 +207,7 @@ int cli_done(int status)
     return status;
 }
 
-/* --- files -------------------------------------------------------------------
- */
+/* --- files --------------------------------------------------------------- */
 
 static int read_stdin(char **text, size_t *len)
 {
@@ -249,8 +246,7 @@ int cli_read(const char *path, char **text, size_t *len)
     return rc == OMK_OK ? EX_OK : cli_fail(EX_NOINPUT, path, err.text);
 }
 
-/* --- taking options
- * ------------------------------------------------------------ */
+/* --- taking options ------------------------------------------------------ */
 
 static int push(const char **words, size_t *count, const char *word,
                 const char *option)

@@ -82,8 +82,7 @@ static void give(struct check *k, const char *path,
     putchar('\n');
 }
 
-/* --- one text
- * ------------------------------------------------------------------ */
+/* --- one text ------------------------------------------------------------ */
 
 struct alone {
     const struct ftpaccess_file *file;
@@ -146,8 +145,7 @@ static void check_text(struct check *k, const char *path, const char *text,
     ftpaccess_report_free(r);
 }
 
-/* --- a tree
- * ---------------------------------------------------------------------- */
+/* --- a tree -------------------------------------------------------------- */
 
 static void about_file(struct check *k, const char *path, const char *name,
                        enum ftpaccess_finding_kind kind,

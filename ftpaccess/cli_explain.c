@@ -16,8 +16,7 @@ struct answer {
     struct ftpaccess_verdict verdict;
 };
 
-/* --- printing ----------------------------------------------------------------
- */
+/* --- printing ------------------------------------------------------------ */
 
 static json_t *json_of(const struct answer *a)
 {
@@ -91,8 +90,7 @@ static void print_json(json_t *all)
     }
 }
 
-/* --- asking
- * -------------------------------------------------------------------- */
+/* --- asking -------------------------------------------------------------- */
 
 static void target_of(const struct cli *c,
                       const struct ftpaccess_command *command, char *out,
@@ -167,8 +165,7 @@ static int ask_many(const struct cli *c, const struct ftpaccess_tree *tree,
     return status;
 }
 
-/* --- a session from a file
- * ------------------------------------------------------ */
+/* --- a session from a file ----------------------------------------------- */
 
 static int run_line(const struct cli *c, const struct ftpaccess_tree *tree,
                     struct ftpaccess_session *session, char *line, json_t **all)

@@ -103,8 +103,7 @@ static bool class_rule(const struct ftpaccess_rule *rule,
                : names_match(rule, c, in_class);
 }
 
-/* --- a section
- * ---------------------------------------------------------------- */
+/* --- a section ----------------------------------------------------------- */
 
 /* A negated word makes ProFTPD 1.3.8 say no to the whole of it, whether it
  * fits or not; only a name's pattern does not where names are not looked up. */

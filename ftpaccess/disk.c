@@ -78,8 +78,7 @@ static enum ftpaccess_type disk_type(void *data, const char *path)
     return S_ISDIR(st.st_mode) ? FTPACCESS_DIRECTORY : FTPACCESS_ENTRY;
 }
 
-/* --- files
- * -------------------------------------------------------------------- */
+/* --- files --------------------------------------------------------------- */
 
 static bool same(const struct stat *a, const struct stat *b)
 {
@@ -191,8 +190,7 @@ static bool disk_source(void *data, const char *dir, struct ftpaccess_source *s)
     return k != NULL;
 }
 
-/* --- directories
- * ---------------------------------------------------------------- */
+/* --- directories --------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b)
 {
@@ -244,8 +242,7 @@ static char **disk_entries(void *data, const char *path)
     return names;
 }
 
-/* --- the whole
- * ------------------------------------------------------------------ */
+/* --- the whole ----------------------------------------------------------- */
 
 struct ftpaccess_disk *ftpaccess_disk_open(int root_fd, bool shut_in)
 {

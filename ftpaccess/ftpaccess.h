@@ -25,7 +25,7 @@
 #define FTPACCESS_MAX_BYTES (256 * 1024)
 #define FTPACCESS_PATH_ROOM 4096
 
-/* --- the parsed file ------------------------------------------------------ */
+/* --- the parsed file ----------------------------------------------------- */
 
 /* A place in the file's text: line and column from 1, the column in
  * characters of UTF-8 (a byte that is none counts as one). */
@@ -139,7 +139,7 @@ bool ftpaccess_acl_read(const char *text, struct ftpaccess_acl *acl,
                         char *(*dup)(void *, const char *, const char *),
                         void *dup_data);
 
-/* --- the decision --------------------------------------------------------- */
+/* --- the decision -------------------------------------------------------- */
 
 struct ftpaccess_client {
     const char *user;
@@ -213,8 +213,7 @@ void ftpaccess_decide(const struct ftpaccess_level *chain, size_t count,
                       const struct ftpaccess_command *command, const char *arg,
                       bool exists, struct ftpaccess_verdict *verdict);
 
-/* --- findings --------------------------------------------------------------
- */
+/* --- findings ------------------------------------------------------------ */
 
 enum ftpaccess_finding_kind {
     /* the text itself */
@@ -287,7 +286,7 @@ void ftpaccess_report_free(struct ftpaccess_report *r);
  * like. Never .ftpaccess itself. */
 bool ftpaccess_misprint(const char *name);
 
-/* --- a tree --------------------------------------------------------------- */
+/* --- a tree -------------------------------------------------------------- */
 
 struct ftpaccess_source {
     const struct ftpaccess_file *file; /* NULL: there, cannot be read */
@@ -341,8 +340,7 @@ const struct ftpaccess_tree *ftpaccess_disk_tree(struct ftpaccess_disk *d);
 void ftpaccess_disk_trim(struct ftpaccess_disk *d);
 void ftpaccess_disk_close(struct ftpaccess_disk *d);
 
-/* --- a session of a ProFTPD without mod_ftpaccess --------------------------
- */
+/* --- a session of a ProFTPD without mod_ftpaccess ------------------------ */
 
 /* Such a process reads a .ftpaccess when it comes by, remembers it, sometimes
  * forgets it, and looks at a directory's parents only now and then; so what it

@@ -91,8 +91,7 @@ void ftpaccess_judge(const struct ftpaccess_tree *tree,
     free(dir);
 }
 
-/* --- after putting a file there --------------------------------------------
- */
+/* --- after putting a file there ------------------------------------------ */
 
 struct trial {
     const struct ftpaccess_tree *tree;

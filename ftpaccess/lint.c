@@ -44,8 +44,7 @@ bool ftpaccess_misprint(const char *name)
     return false;
 }
 
-/* --- lines
- * --------------------------------------------------------------------- */
+/* --- lines --------------------------------------------------------------- */
 
 static bool is_blank(const char *s)
 {
@@ -101,8 +100,7 @@ static void mend_one(struct lint *l, struct mend_line *line, bool sjis)
     }
 }
 
-/* --- sections
- * -------------------------------------------------------------------- */
+/* --- sections ------------------------------------------------------------ */
 
 static bool starts(const char *s, const char *word)
 {
@@ -187,8 +185,7 @@ static void wrap(struct lint *l)
     }
 }
 
-/* --- what the rules come to
- * ---------------------------------------------------------- */
+/* --- what the rules come to ---------------------------------------------- */
 
 static bool has_kind(const struct ftpaccess_limit *s, bool deny)
 {
@@ -294,8 +291,7 @@ static void judge_rules(struct lint *l, const char *text, size_t len)
     ftpaccess_free(f);
 }
 
-/* --- the whole
- * ------------------------------------------------------------------------ */
+/* --- the whole ----------------------------------------------------------- */
 
 static char *join_lines(struct lint *l, size_t *len)
 {

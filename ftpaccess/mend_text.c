@@ -36,8 +36,7 @@ char *mend_format(struct mend *m, const char *format, ...)
     return copy;
 }
 
-/* --- UTF-8
- * -------------------------------------------------------------------- */
+/* --- UTF-8 --------------------------------------------------------------- */
 
 /* The character at s and its length; 0 for what is no UTF-8. */
 static size_t decode(const unsigned char *s, size_t len, uint32_t *out)
@@ -104,8 +103,7 @@ static size_t encode(uint32_t c, char *out)
     return 4;
 }
 
-/* --- UTF-16
- * ------------------------------------------------------------------- */
+/* --- UTF-16 -------------------------------------------------------------- */
 
 static uint32_t unit(const unsigned char *s, bool big)
 {
@@ -182,8 +180,7 @@ const char *mend_encoding(struct mend *m, const char *text, size_t *len)
     return text;
 }
 
-/* --- full width
- * ----------------------------------------------------------------- */
+/* --- full width ---------------------------------------------------------- */
 
 /* ASCII for what looks like it: 0 none, 1 to drop it. */
 static char narrow(uint32_t c)

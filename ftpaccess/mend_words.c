@@ -20,8 +20,7 @@ struct words {
     const char *rest; /* a comment, or words too many */
 };
 
-/* --- distance
- * ------------------------------------------------------------------ */
+/* --- distance ------------------------------------------------------------ */
 
 static size_t least(size_t a, size_t b)
 {
@@ -77,8 +76,7 @@ static const char *nearest(const char *word, const char *const *names,
     return best;
 }
 
-/* --- words
- * ---------------------------------------------------------------------- */
+/* --- words --------------------------------------------------------------- */
 
 static void cut(struct mend *m, const char *line, struct words *w)
 {
@@ -153,8 +151,7 @@ static void tell(struct work *k, enum ftpaccess_finding_kind kind,
     }
 }
 
-/* --- <Limit>
- * -------------------------------------------------------------------- */
+/* --- <Limit> ------------------------------------------------------------- */
 
 /* The line without brackets as "Limit", "/Limit" and words: what stands
  * between < and >, whatever blanks and brackets are missing. */
@@ -246,8 +243,7 @@ static bool is_section(struct work *k, const char *line, char **out)
     return true;
 }
 
-/* --- Allow and Deny
- * ----------------------------------------------------------------- */
+/* --- Allow and Deny ------------------------------------------------------ */
 
 static bool only(const char *s, const char *accept)
 {
@@ -452,8 +448,7 @@ static void mend_hosts(struct work *k, bool deny)
     }
 }
 
-/* --- names and Order
- * ---------------------------------------------------------------- */
+/* --- names and Order ----------------------------------------------------- */
 
 static void mend_order(struct work *k)
 {

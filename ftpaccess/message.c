@@ -72,8 +72,7 @@ void ftpaccess_verdict_text(const struct ftpaccess_verdict *v,
     }
 }
 
-/* --- findings ----------------------------------------------------------------
- */
+/* --- findings ------------------------------------------------------------ */
 
 /* text with word where it says %s; both are cut to room. */
 static void fill_in(const char *text, const char *word, char *out, size_t room)

@@ -55,8 +55,7 @@ static struct {
     struct pending pending;
 } state = {.root = -1, .pending = {.fd = -1}};
 
-/* --- replies
- * -------------------------------------------------------------------- */
+/* --- replies ------------------------------------------------------------- */
 
 static void start_refusal(pool *p)
 {
@@ -98,8 +97,7 @@ static void add_both(const char *english, const char *japanese)
     }
 }
 
-/* --- judging each command
- * ---------------------------------------------------------- */
+/* --- judging each command ------------------------------------------------ */
 
 /* The command as <Limit> calls it: SITE's parts have names of their own. */
 static const struct ftpaccess_command *command_of(const cmd_rec *cmd,
@@ -208,8 +206,7 @@ static bool judge_paths(cmd_rec *cmd, const struct ftpaccess_command *command,
     return !best || on_name(command) || judge(cmd, command, best, arg);
 }
 
-/* --- names
- * ------------------------------------------------------------------------- */
+/* --- names --------------------------------------------------------------- */
 
 static const char *base_name(const char *path)
 {
@@ -256,10 +253,6 @@ static void mend_name(cmd_rec *cmd, const struct ftpaccess_command *command,
     cmd->argv[cmd->argc - 1] = with_right_name(cmd->pool, last);
     cmd->arg = with_right_name(cmd->pool, cmd->arg);
     pr_cmd_clear_cache(cmd);
-    pr_log_pri(PR_LOG_INFO,
-               MOD_FTPACCESS_VERSION ": OMK0513 '%s' of user %s is stored as "
-                                     "'%s'",
-               state.renamed, session.user, cmd->arg);
 }
 
 MODRET ftpaccess_pre_any(cmd_rec *cmd)
@@ -295,8 +288,7 @@ MODRET ftpaccess_pre_any(cmd_rec *cmd)
     return PR_ERROR(cmd);
 }
 
-/* --- what becomes a .ftpaccess
- * -------------------------------------------------------- */
+/* --- what becomes a .ftpaccess ------------------------------------------- */
 
 static bool refuse_encoding(pool *p, const struct ftpaccess_report *r)
 {
@@ -335,10 +327,9 @@ static bool refuse_lockout(pool *p, const struct ftpaccess_command *command,
                            const struct ftpaccess_verdict *v)
 {
     start_refusal(p);
-    add_both(
-        ".ftpaccess is not stored: it would lock you out.",
-        ".ftpaccess は保存されませんでした。あなた自身が操作できなくなるためで"
-        "す。");
+    add_both(".ftpaccess is not stored: it would lock you out.",
+             ".ftpaccess "
+             "は保存されませんでした。ご自身が操作できなくなるためです。");
     add_verdict(command->name, v);
     add_line(pstrcat(p, "(", state.client.address, state.client.host ? " " : "",
                      state.client.host ? state.client.host : "", ")", NULL));
@@ -417,9 +408,9 @@ static bool check_text(pool *p, const char *path, int fd)
     return acceptable(p, *dir ? dir : "/", text, len);
 }
 
-/* --- the file system below ours: ProFTPD's own, which guards a chroot's /etc
- * and /lib, or another module's
- * ------------------------------------------------- */
+/* --- the file system below ours ----------------------------------------- */
+
+/* ProFTPD's own, which guards a chroot's /etc and /lib, or another module's. */
 
 static int next_open(pr_fs_t *fs, pr_fh_t *fh, const char *path, int flags)
 {
@@ -494,8 +485,7 @@ static int ftpaccess_rename(pr_fs_t *fs, const char *from, const char *to)
     return next_rename(fs, from, to);
 }
 
-/* --- writing beside it
- * ------------------------------------------------------------------ */
+/* --- writing beside it --------------------------------------------------- */
 
 static void drop_pending(void)
 {
@@ -606,16 +596,17 @@ static int ftpaccess_close(pr_fh_t *fh, int fd)
     return 0;
 }
 
-/* --- afterwards
- * ---------------------------------------------------------------------------
- */
+/* --- afterwards ---------------------------------------------------------- */
 
 MODRET ftpaccess_post_any(cmd_rec *cmd)
 {
     char line[LINE];
 
-    (void)cmd;
     if (state.disk && state.renamed) {
+        pr_log_pri(PR_LOG_INFO,
+                   MOD_FTPACCESS_VERSION ": OMK0513 '%s' of user %s is stored "
+                                         "as '%s'",
+                   state.renamed, session.user, cmd->arg);
         for (size_t i = 0; i < state.lang_count; i++) {
             (void)snprintf(
                 line, sizeof line,
@@ -657,9 +648,7 @@ MODRET ftpaccess_site(cmd_rec *cmd)
     return PR_HANDLED(cmd);
 }
 
-/* --- the session
- * ------------------------------------------------------------------------------
- */
+/* --- the session --------------------------------------------------------- */
 
 /* At the start of the session: later, in a chroot, ProFTPD may find no name any
  * more, and lose the one that it has. */
@@ -688,11 +677,29 @@ static void take_user(void)
     }
 }
 
+/* AllowOverride of the server's: of several, the one of the highest context. */
+static bool overrides_allowed(void)
+{
+    config_rec *c =
+        find_config(main_server->conf, CONF_PARAM, "AllowOverride", FALSE);
+    unsigned highest = 0;
+    bool allowed = true;
+
+    for (; c;
+         c = find_config_next(c, c->next, CONF_PARAM, "AllowOverride", FALSE)) {
+        if (*((unsigned *)c->argv[1]) > highest) {
+            highest = *((unsigned *)c->argv[1]);
+            allowed = *((int *)c->argv[0]) != FALSE;
+        }
+    }
+    return allowed;
+}
+
 /* After the login the process is where the customer is shut in. */
 MODRET ftpaccess_post_pass(cmd_rec *cmd)
 {
     (void)cmd;
-    if (!state.on || state.disk) {
+    if (!state.on || state.disk || !overrides_allowed()) {
         return PR_DECLINED(cmd);
     }
     take_user();
@@ -751,9 +758,7 @@ static int ftpaccess_sess_init(void)
     return 0;
 }
 
-/* --- directives
- * ---------------------------------------------------------------------------------
- */
+/* --- directives ---------------------------------------------------------- */
 
 /* usage: FtpAccessEngine on|off */
 MODRET set_ftpaccess_engine(cmd_rec *cmd)

@@ -271,8 +271,7 @@ bool ftpaccess_known(const char *name, bool *allowed)
     return *allowed || listed(name, refused_names, COUNT(refused_names));
 }
 
-/* --- parts -----------------------------------------------------------------
- */
+/* --- parts --------------------------------------------------------------- */
 
 static struct ftpaccess_pos word_pos(struct parser *p, size_t i)
 {
@@ -311,8 +310,7 @@ static void split(struct parser *p, char *s, struct arena_list *parts)
     }
 }
 
-/* --- <Limit> ----------------------------------------------------------------
- */
+/* --- <Limit> ------------------------------------------------------------- */
 
 static bool has_command(const struct arena_list *commands, const char *name)
 {
@@ -391,8 +389,7 @@ static void close_limit(struct parser *p, struct ftpaccess_pos pos)
     }
 }
 
-/* --- rules ------------------------------------------------------------------
- */
+/* --- rules --------------------------------------------------------------- */
 
 static char *join(void *data, const char *a, const char *b)
 {
@@ -645,8 +642,7 @@ static void meant_rule(struct parser *p, size_t which,
     }
 }
 
-/* --- conditional sections ----------------------------------------------------
- */
+/* --- conditional sections ------------------------------------------------ */
 
 /* Modules that every ProFTPD has. */
 static bool has_module(const char *name)
@@ -690,8 +686,7 @@ static void open_condition(struct parser *p, struct ftpaccess_pos pos,
     }
 }
 
-/* --- lines -------------------------------------------------------------------
- */
+/* --- lines --------------------------------------------------------------- */
 
 /* "<Limit" "ALL>" is "<Limit>" "ALL". */
 static void mend_brackets(struct parser *p)

@@ -39,8 +39,7 @@ struct ftpaccess_session {
     bool failed;
 };
 
-/* --- the tree of directories with rules
- * --------------------------------------- */
+/* --- the tree of directories with rules ---------------------------------- */
 
 static struct node *match_in(struct node *parent, const char *path)
 {
@@ -163,8 +162,7 @@ static void free_nodes(struct node *parent)
     }
 }
 
-/* --- reading
- * ------------------------------------------------------------------ */
+/* --- reading ------------------------------------------------------------- */
 
 static bool has(const struct ftpaccess_file *f, enum ftpaccess_rule_kind kind)
 {
@@ -253,8 +251,7 @@ static void read_files(struct ftpaccess_session *s, const char *path,
     }
 }
 
-/* --- checks
- * -------------------------------------------------------------------- */
+/* --- checks -------------------------------------------------------------- */
 
 /* The rules outside of sections stay with a directory: kept apart here. */
 static bool outside_denies(const struct node *n, bool exists)
@@ -305,8 +302,7 @@ static void check(struct ftpaccess_session *s,
     decide(s, s->last, command, type != FTPACCESS_ABSENT, v);
 }
 
-/* --- commands
- * ------------------------------------------------------------------ */
+/* --- commands ------------------------------------------------------------ */
 
 /* path as seen from the working directory, without "." and "..". */
 static void resolve(const struct ftpaccess_session *s, const char *path,

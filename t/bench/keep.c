@@ -53,6 +53,10 @@ int main(int argc, char **argv)
         }
         left -= n;
     }
+    /* A log was written over hours: its own way to the disk is not measured. */
+    if (fsync(out) != 0) {
+        return die(name);
+    }
     began = now();
     error = weblog_keep_one(dir, WEBLOG_ACCESS, lock, 2, WEBLOG_LEVEL);
     if (error) {

@@ -23,7 +23,7 @@ endif
 
 if BUILD_CGI_WRAPPER
 BENCHMARKS += t/bench/cgi t/bench/cgi_neighbours t/bench/cgi_memory
-check_PROGRAMS += t/bench/hello
+EXTRA_PROGRAMS += t/bench/hello
 BENCH_BUILT += t/bench/hello
 endif
 

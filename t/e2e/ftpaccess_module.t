@@ -33,13 +33,14 @@ subtest 'ProFTPD decides first' => sub {
     with_server("FtpAccessEngine on\nAllowOverwrite off\n", \&no_overwrite);
 };
 subtest 'loaded, not turned on' => sub { with_server('', \&off) };
+subtest 'turned on, and AllowOverride off' => sub { with_server("FtpAccessEngine on\nAllowOverride off\n", \&off) };
 subtest 'directives' => \&directives;
 done_testing;
 
 sub with_server {
     my ($config, $test) = @_;
-    $config =~ s/^AllowOverwrite off\n//m and my $off = 1;
-    $d = Omakase::Ftpd->new(hosts => \%host, modules => \@modules, config => $config, no_overwrite => $off,
+    my ($off, $deaf) = map { $config =~ s/^$_ off\n//m } 'AllowOverwrite', 'AllowOverride';
+    $d = Omakase::Ftpd->new(hosts => \%host, modules => \@modules, config => $config, no_overwrite => $off, no_override => $deaf,
         users => {u1 => '/home/u1', u2 => '/'});
     $d->make_dir($_) for qw(/ /web /web/sub /home /home/u1 /log);
     $d->put("$_/page.html", 'old') for qw(/web /web/sub /home/u1), '';

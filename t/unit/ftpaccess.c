@@ -273,8 +273,7 @@ static void positions(void **state)
     ftpaccess_free(f);
 }
 
-/* --- trees
- * ---------------------------------------------------------------------- */
+/* --- trees --------------------------------------------------------------- */
 
 static const char *const dirs[] = {"/",     "/web",     "/web/a",
                                    "/home", "/home/u1", NULL};

@@ -114,7 +114,7 @@ AuthUserFile $dir/passwd
 AuthGroupFile $dir/group
 RequireValidShell off
 DefaultRoot $dir/tree
-AllowOverride on
+AllowOverride @{[$self->{no_override} ? "off" : "on"]}
 AllowOverwrite @{[$self->{no_overwrite} ? "off" : "on"]}
 AllowStoreRestart on
 UseReverseDNS on

@@ -568,6 +568,7 @@ static void feed(struct io *io)
 static void ask_for_body(struct io *io)
 {
     request_rec *r = io->r;
+    const char *line = r->status_line;
     int status = r->status;
 
     if (!r->expecting_100 || !io->run->started || io->passed
@@ -577,7 +578,7 @@ static void ask_for_body(struct io *io)
     r->status = HTTP_CONTINUE;
     ap_send_interim_response(r, 0);
     r->status = status;
-    r->status_line = NULL;
+    r->status_line = line;
 }
 
 /* What stays for a later turn must not point into another's buffer. */

@@ -131,7 +131,7 @@ my $links = says($w, $d, 'exec ls -l /proc/self/fd');
             return differs(says($w, $d, 'ulimit -St unlimited 2>/dev/null; ulimit -Ht unlimited 2>/dev/null; ulimit -St'), "20\n");
         }},
     {name => 'the session of the daemon', start => \%AS_ROOT,
-        mutation => ['child.c', 'if (setsid() < 0) {', 'if (0) {'],
+        mutation => ['child.c', 'if (setsid() < 0 && c->fds.control >= 0) {', 'if (0) {'],
         attack => sub {
             my ($w, $d) = @_;
             my ($pid, $pgrp, $sid) = split ' ', says($w, $d, 'read -r pid comm state ppid pgrp sid rest </proc/$$/stat; echo $pid $pgrp $sid');

@@ -250,14 +250,24 @@ static void walk(const struct cgiw_child *c)
     }
 }
 
-/* By the file that was opened: neither another name nor another upload of the
- * same name lifts it. */
+/* By the file that was opened, and by both of its names where links lead to
+ * it: neither another name nor another upload of the same name lifts it. */
 static void ask_operator(const struct cgiw_child *c)
 {
-    const struct omk_denied_entry *entry =
-        omk_denied_find(c->denied, c->site->login, my.facts.script,
-                        my.target.st.st_dev, my.target.st.st_ino);
+    const char *login = c->site->login;
+    struct omk_denied_file file;
+    const struct omk_denied_entry *entry;
 
+    if (c->denied->count == 0) {
+        return;
+    }
+    if (omk_denied_identify(my.target.fd, &file) != 0) {
+        fail(c, "statx", errno);
+    }
+    entry = omk_denied_find(c->denied, login, my.target.real, &file);
+    if (!entry) {
+        entry = omk_denied_find(c->denied, login, my.target.shown, NULL);
+    }
     if (entry) {
         (void)snprintf(my.facts.what, sizeof my.facts.what, "%s", entry->why);
         refuse(c, CGIW_E23);
@@ -303,10 +313,6 @@ static void read_first_line(const struct cgiw_child *c,
     ssize_t len;
     int code;
 
-    if (!my.target.readable) {
-        refuse(c,
-               (enum cgiw_code)cgiw_target_unreadable(&my.target, &my.facts));
-    }
     len = pread(my.target.fd, head, sizeof head, 0);
     if (len < 0) {
         fail(c, "read", errno);
@@ -347,6 +353,24 @@ static void add_query_words(const struct cgiw_child *c, size_t count)
     my.argv[count] = NULL;
 }
 
+/* A program needs not be readable to run. Linux finds out whether it is one: it
+ * says ENOEXEC of a text, and ENOENT of a #! line, whose interpreter could not
+ * open it by its descriptor. */
+static _Noreturn void run_unread(const struct cgiw_child *c,
+                                 const struct cgiw_shebang_rules *rules)
+{
+    int error, code;
+
+    my.shebang.runs = CGIW_RUNS_ITSELF;
+    make_environment(c, 0);
+    add_query_words(c, cgiw_shebang_argv(&my.shebang, my.target.path, my.argv));
+    error = execute(c, my.target.fd, NULL);
+    code = error == ENOEXEC || error == ENOENT
+               ? cgiw_target_unreadable(&my.target, &my.facts)
+               : cgiw_shebang_failed(&my.shebang, error, rules, &my.facts);
+    refuse(c, (enum cgiw_code)code);
+}
+
 static _Noreturn void run_script(const struct cgiw_child *c)
 {
     struct cgiw_shebang_rules rules = {
@@ -358,6 +382,9 @@ static _Noreturn void run_script(const struct cgiw_child *c)
     };
     int error;
 
+    if (!my.target.readable) {
+        run_unread(c, &rules);
+    }
     read_first_line(c, &rules);
     make_environment(c, my.shebang.runs == CGIW_RUNS_BY_PHP_CGI);
     add_query_words(c, cgiw_shebang_argv(&my.shebang, my.target.path, my.argv));

@@ -97,6 +97,9 @@ int cgiw_daemon_watch(struct cgiw_daemon *d, int fd, uint32_t events,
  * while a child that has not executed its script yet has a copy. */
 void cgiw_daemon_forget(struct cgiw_daemon *d, int fd);
 
+/* Closes what a worker has sent, without waiting. */
+void cgiw_daemon_let_go(int fd);
+
 /* Milliseconds of a clock that only goes forward. */
 int64_t cgiw_daemon_now_ms(void);
 

@@ -23,6 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,6 +63,16 @@ int cgiw_daemon_watch(struct cgiw_daemon *d, int fd, uint32_t events,
 void cgiw_daemon_forget(struct cgiw_daemon *d, int fd)
 {
     (void)epoll_ctl(d->epoll, EPOLL_CTL_DEL, fd, NULL); /* it was added */
+    close(fd);
+}
+
+/* A socket's last close may wait until its peer has read all, if it was told to
+ * (SO_LINGER). */
+void cgiw_daemon_let_go(int fd)
+{
+    static const struct linger at_once;
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     close(fd);
 }
 
@@ -108,7 +119,8 @@ static void on_event(struct cgiw_daemon *d, const struct epoll_event *event)
     switch ((enum cgiw_source)(event->data.u64 >> 56)) {
     case CGIW_FROM_REQUESTS:
         if (!d->draining
-            && cgiw_spawn_request(d, (event->events & EPOLLHUP) != 0)) {
+            && cgiw_spawn_request(d, (event->events & (EPOLLHUP | EPOLLRDHUP))
+                                         != 0)) {
             drain(d);
         }
         break;
@@ -325,7 +337,10 @@ static int watch(struct cgiw_daemon *d, struct omk_err *err)
         return omk_fail(err, OMK_EIO, "", "epoll, /dev/null: %s",
                         strerror(errno));
     }
-    rc = cgiw_daemon_watch(d, d->requests, EPOLLIN, CGIW_FROM_REQUESTS, 0, 0);
+    /* RDHUP: a worker may have shut down its half alone, and then this is
+     * readable for good. */
+    rc = cgiw_daemon_watch(d, d->requests, EPOLLIN | EPOLLRDHUP,
+                           CGIW_FROM_REQUESTS, 0, 0);
     rc =
         rc ? rc
            : cgiw_daemon_watch(d, d->signals, EPOLLIN, CGIW_FROM_SIGNALS, 0, 0);

@@ -94,7 +94,7 @@ void cgiw_reap_hangup(struct cgiw_daemon *d, uint32_t index, uint32_t number)
     if (!run->site || run->control < 0 || (run->number & 0xffffff) != number) {
         return; /* of a run that has ended just now */
     }
-    close(run->control);
+    cgiw_daemon_let_go(run->control);
     run->control = -1;
     cgiw_reap_kill(d, run, CGIW_OK, 0, 0);
 }
@@ -227,7 +227,7 @@ static void end_run(struct cgiw_daemon *d, uint32_t index, int wait_status,
         if (slot->stage != CGIW_STAGE_REFUSED) {
             tell(run, &end);
         }
-        close(run->control);
+        cgiw_daemon_let_go(run->control);
     }
     log_end(d, run, slot, &end);
     free(run->script);

@@ -65,7 +65,7 @@ static ssize_t receive(int sock, struct datagram *in)
 static void close_all(const int *fds, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        close(fds[i]);
+        cgiw_daemon_let_go(fds[i]);
     }
 }
 
@@ -376,10 +376,10 @@ int cgiw_spawn_request(struct cgiw_daemon *d, int hung_up)
     }
     /* The child has its own; the control descriptor stays. */
     if (fds.in != d->null) {
-        close(fds.in);
+        cgiw_daemon_let_go(fds.in);
     }
-    close(fds.out);
-    close(fds.err);
-    close(fds.environment);
+    cgiw_daemon_let_go(fds.out);
+    cgiw_daemon_let_go(fds.err);
+    cgiw_daemon_let_go(fds.environment);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define FIELDS 5
@@ -60,16 +61,25 @@ static bool is_login(const char *s)
                   == '\0';
 }
 
-/* DEV:INO */
-static bool parse_file(char *s, struct omk_denied_entry *e)
+/* DEV:INO or DEV:INO:BORN */
+static bool parse_file(const char *s, struct omk_denied_file *file)
 {
-    char *colon = strchr(s, ':');
+    uint64_t *const parts[] = {&file->dev, &file->ino, &file->born_ns};
+    size_t n = 0;
 
-    return colon
-           && omk_num_u64(s, (size_t)(colon - s), 0, UINT64_MAX, &e->dev)
-                  == OMK_OK
-           && omk_num_u64(colon + 1, strlen(colon + 1), 0, UINT64_MAX, &e->ino)
-                  == OMK_OK;
+    for (; n < 3; n++) {
+        size_t len = strcspn(s, ":");
+
+        if (omk_num_u64(s, len, 0, UINT64_MAX, parts[n]) != OMK_OK) {
+            return false;
+        }
+        s += len;
+        if (!*s) {
+            return n > 0;
+        }
+        s++;
+    }
+    return false;
 }
 
 /* A line without its newline, cut up in place. */
@@ -88,7 +98,7 @@ static bool parse_line(char *line, size_t len, struct omk_denied_entry *e)
         }
         field[n++] = tab;
     }
-    if (n != FIELDS || !is_login(field[0]) || !parse_file(field[1], e)
+    if (n != FIELDS || !is_login(field[0]) || !parse_file(field[1], &e->file)
         || field[2][0] != '/' || !unescape(field[2]) || !unescape(field[4])) {
         return false;
     }
@@ -231,10 +241,32 @@ int omk_denied_load(struct omk_denied *list, const char *path, bool *changed,
     return rc;
 }
 
-const struct omk_denied_entry *omk_denied_find(const struct omk_denied *list,
-                                               const char *login,
-                                               const char *path, uint64_t dev,
-                                               uint64_t ino)
+int omk_denied_identify(int fd, struct omk_denied_file *file)
+{
+    struct statx st;
+
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) != 0) {
+        return -1;
+    }
+    *file = (struct omk_denied_file){
+        .dev = makedev(st.stx_dev_major, st.stx_dev_minor), .ino = st.stx_ino};
+    if (st.stx_mask & STATX_BTIME && st.stx_btime.tv_sec > 0) {
+        file->born_ns =
+            (uint64_t)st.stx_btime.tv_sec * 1000000000u + st.stx_btime.tv_nsec;
+    }
+    return 0;
+}
+
+static bool is_file(const struct omk_denied_file *a,
+                    const struct omk_denied_file *b)
+{
+    return a->ino && a->ino == b->ino && a->dev == b->dev
+           && (a->born_ns == b->born_ns || !a->born_ns || !b->born_ns);
+}
+
+const struct omk_denied_entry *
+omk_denied_find(const struct omk_denied *list, const char *login,
+                const char *path, const struct omk_denied_file *file)
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct omk_denied_entry *e = &list->entries[i];
@@ -242,8 +274,7 @@ const struct omk_denied_entry *omk_denied_find(const struct omk_denied *list,
         if (strcmp(e->login, login) != 0) {
             continue;
         }
-        if (strcmp(e->path, path) == 0
-            || (ino && e->ino == ino && e->dev == dev)) {
+        if (strcmp(e->path, path) == 0 || (file && is_file(file, &e->file))) {
             return e;
         }
     }
@@ -278,8 +309,13 @@ static void print_escaped(FILE *out, const char *s)
 
 static void print_entry(FILE *out, const struct omk_denied_entry *e)
 {
-    (void)fprintf(out, "%s\t%llu:%llu\t", e->login, (unsigned long long)e->dev,
-                  (unsigned long long)e->ino);
+    (void)fprintf(out, "%s\t%llu:%llu", e->login,
+                  (unsigned long long)e->file.dev,
+                  (unsigned long long)e->file.ino);
+    if (e->file.born_ns) {
+        (void)fprintf(out, ":%llu", (unsigned long long)e->file.born_ns);
+    }
+    (void)fputc('\t', out);
     print_escaped(out, e->path);
     (void)fprintf(out, "\t%s\t", e->time);
     print_escaped(out, e->why);

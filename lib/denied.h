@@ -2,17 +2,20 @@
  *
  * A text file of root's, written whole and renamed into place. A line each:
  *
- *   LOGIN <tab> DEV:INO <tab> PATH <tab> TIME <tab> WHY
+ *   LOGIN <tab> DEV:INO[:BORN] <tab> PATH <tab> TIME <tab> WHY
  *
  * PATH is as the customer sees it by FTP (/web/cgi/a.cgi). DEV and INO are
  * decimal, st_dev and st_ino of the file when it was disabled; 0:0 where it was
- * not there. TIME is 2026-11-25T10:00:00Z. In PATH and WHY backslash, control
- * characters and DEL are written \\ and \xHH. Empty lines and those that begin
- * with # are passed over.
+ * not there. BORN is when it was made, in nanoseconds since 1970, where its
+ * file system knows. TIME is 2026-11-25T10:00:00Z. In PATH and WHY backslash,
+ * control characters and DEL are written \\ and \xHH. Empty lines and those
+ * that begin with # are passed over.
  *
- * A script is denied by its customer and path, or by its customer and device
- * and inode: so neither uploading it again nor renaming it lifts that. libc
- * only; nothing here logs. */
+ * A script is denied by its customer and path, or by its customer and file: so
+ * neither uploading it again nor renaming it lifts that. A file's inode is
+ * given away when it is removed; the time of its birth tells the next one that
+ * gets it. That time cannot be set, unlike others, and writing does not change
+ * it. libc only; nothing here logs. */
 #ifndef OMK_DENIED_H
 #define OMK_DENIED_H
 
@@ -25,9 +28,15 @@ struct omk_err;
 
 #define OMK_DENIED_FILE_MAX (4u << 20) /* bytes; a larger file is refused */
 
+/* Which file it is, whatever its name. */
+struct omk_denied_file {
+    uint64_t dev, ino; /* both 0: unknown */
+    uint64_t born_ns;  /* 0: unknown */
+};
+
 struct omk_denied_entry {
     const char *login, *path, *time, *why; /* unescaped */
-    uint64_t dev, ino;                     /* both 0: unknown */
+    struct omk_denied_file file;
 };
 
 /* All zero is an empty list that was not read yet. One to a thread, or behind
@@ -57,11 +66,13 @@ int omk_denied_parse(struct omk_denied *list, const char *text, size_t len,
 int omk_denied_load(struct omk_denied *list, const char *path, bool *changed,
                     struct omk_err *err);
 
-/* The entry that denies this file, or NULL. dev and ino 0: by path alone. */
-const struct omk_denied_entry *omk_denied_find(const struct omk_denied *list,
-                                               const char *login,
-                                               const char *path, uint64_t dev,
-                                               uint64_t ino);
+/* Of what is open as fd (O_PATH will do). 0, or -1 with errno. */
+int omk_denied_identify(int fd, struct omk_denied_file *file);
+
+/* The entry that denies this file, or NULL. file NULL: by path alone. */
+const struct omk_denied_entry *
+omk_denied_find(const struct omk_denied *list, const char *login,
+                const char *path, const struct omk_denied_file *file);
 
 /* Writes the list with this entry added; one of the same login and path is
  * replaced. Removing: that entry is left out, OMK_ENOENT if there is none.

@@ -113,7 +113,8 @@ int omk_disabled_name(apr_pool_t *p, const struct omk_node *n, const char *text,
 
 /* 0 with what the path leads to without any link; else it is not there, or is
  * reached by one: -1. path is below web/. */
-static int find_file(int web, const char *path, struct stat *st)
+static int find_file(int web, const char *path, struct stat *st,
+                     struct omk_denied_file *file)
 {
     int fd = fcntl(web, F_DUPFD_CLOEXEC, 0);
     int rc = -1;
@@ -135,7 +136,8 @@ static int find_file(int web, const char *path, struct stat *st)
         close(fd);
         fd = next;
         if (last) {
-            rc = fd >= 0 ? fstat(fd, st) : -1;
+            rc = fd >= 0 && fstat(fd, st) == 0 ? omk_denied_identify(fd, file)
+                                               : -1;
             break;
         }
         path += len + 1;
@@ -146,26 +148,26 @@ static int find_file(int web, const char *path, struct stat *st)
     return rc;
 }
 
-/* Device and inode of a regular file; 0 and 0 of what is none. */
+/* Which file it is, of a regular one; of what is none, unknown. */
 static int identify(const struct omk_node *n, const char *login,
                     const char *path, struct omk_denied_entry *e,
                     struct omk_err *err)
 {
+    struct omk_denied_file file;
     struct stat st;
     int web, rc = omk_tree_open(n, login, "web", NULL, &web, err);
 
     if (rc) {
         return rc == OMK_ENOENT ? OMK_OK : rc;
     }
-    rc = find_file(web, path + strlen("/web/"), &st);
+    rc = find_file(web, path + strlen("/web/"), &st, &file);
     close(web);
     if (rc == 0 && S_ISDIR(st.st_mode)) {
         return omk_fail(err, OMK_EINVAL, path,
                         "is a directory; name the scripts in it");
     }
     if (rc == 0 && S_ISREG(st.st_mode)) {
-        e->dev = st.st_dev;
-        e->ino = st.st_ino;
+        e->file = file;
     }
     return OMK_OK;
 }
@@ -243,7 +245,7 @@ int omk_disabled_add(apr_pool_t *p, const struct omk_node *n, const char *login,
     rc = omk_denied_add(omk_cgi_denied(p, n), &e, MODE, group(n), err);
     close(fd);
     if (rc == OMK_OK) {
-        *by_inode = e.ino != 0;
+        *by_inode = e.file.ino != 0;
     }
     return rc;
 }

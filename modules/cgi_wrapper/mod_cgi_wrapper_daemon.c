@@ -16,6 +16,7 @@
 #include "cgi-wrapper/table.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -135,6 +136,47 @@ static bool spawn(struct generation *g)
     return true;
 }
 
+static bool make_pair(struct generation *g)
+{
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+        return false;
+    }
+    cgi_close(&g->client);
+    cgi_close(&g->daemon);
+    g->client = pair[0];
+    g->daemon = pair[1];
+    return true;
+}
+
+/* While the parent holds both ends, nobody else's close does that. */
+static bool is_shut_down(const struct generation *g)
+{
+    struct pollfd end = {.fd = g->daemon, .events = POLLRDHUP};
+
+    return poll(&end, 1, 0) == 1 && end.revents & (POLLRDHUP | POLLHUP);
+}
+
+/* A socket that is shut down stays so in all who have it. Workers to come get
+ * another; those that run cannot be given one. */
+static void mend_pair(struct generation *g)
+{
+    if (!is_shut_down(g)) {
+        return;
+    }
+    ap_log_error(APLOG_MARK, APLOG_CRIT, 0, g->s,
+                 "OMK0411: cgi_wrapper: a worker has shut down the socket by "
+                 "which all of them send requests to the daemon; nothing of "
+                 "httpd's does so: one may be broken into. Scripts answer 503 "
+                 "in the workers that run now; restart httpd, and find out "
+                 "which script or module it was");
+    if (!make_pair(g)) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, errno, g->s,
+                     "OMK0402: cgi_wrapper: socketpair");
+    }
+}
+
 /* In the parent's loop: it must not wait, so the new process does. */
 static void respawn(struct generation *g, int status)
 {
@@ -155,6 +197,7 @@ static void respawn(struct generation *g, int status)
                  ") ended with status %d; what it ran has ended with it; it is "
                  "started again in %u s",
                  g->proc.pid, status, g->pause_s);
+    mend_pair(g);
     (void)spawn(g);
 }
 
@@ -254,13 +297,9 @@ static int sealed(const char *name, const char *bytes, size_t len)
 static bool open_generation(struct generation *g, const char *config,
                             size_t len)
 {
-    int pair[2];
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+    if (!make_pair(g)) {
         return false;
     }
-    g->client = pair[0];
-    g->daemon = pair[1];
     g->config = sealed("cgi-wrapper-configuration", config, len);
     g->runs = memfd_create("cgi-wrapper-runs", MFD_CLOEXEC);
     return g->config >= 0 && g->runs >= 0

@@ -87,6 +87,7 @@ struct io {
 
     /* as they were before the script's header */
     apr_table_t *err_headers_out;
+    int request_status; /* not 200 where it is an ErrorDocument */
 };
 
 /* --- towards the visitor ------------------------------------------------- */
@@ -274,6 +275,7 @@ static void cut(struct io *io)
 
 /* --- what is held -------------------------------------------------------- */
 
+/* Without a name from here on: a worker that is killed leaves nothing. */
 static bool open_file(struct io *io)
 {
     const char *dir;
@@ -288,10 +290,10 @@ static bool open_file(struct io *io)
     name = apr_pstrcat(io->r->pool, dir, "/cgi-output-XXXXXX", NULL);
     return apr_file_mktemp(&io->file, name,
                            APR_FOPEN_CREATE | APR_FOPEN_READ | APR_FOPEN_WRITE
-                               | APR_FOPEN_EXCL | APR_FOPEN_DELONCLOSE
-                               | APR_FOPEN_BINARY,
+                               | APR_FOPEN_EXCL | APR_FOPEN_BINARY,
                            io->r->pool)
-           == APR_SUCCESS;
+               == APR_SUCCESS
+           && apr_file_remove(name, io->r->pool) == APR_SUCCESS;
 }
 
 static bool hold_in_file(struct io *io, const char *s, size_t len)
@@ -339,10 +341,14 @@ static void discard(struct io *io, int status)
     io->status = status;
 }
 
-/* A copy, since httpd's own parser writes into the request as it goes. */
+/* httpd's own parser writes into the request as it goes: into a copy of this
+ * table, which the requests before an internal redirect have, too. */
 static void keep_headers(struct io *io)
 {
-    io->err_headers_out = apr_table_copy(io->r->pool, io->r->err_headers_out);
+    io->request_status = io->r->status;
+    io->err_headers_out = io->r->err_headers_out;
+    io->r->err_headers_out =
+        apr_table_copy(io->r->pool, io->r->err_headers_out);
 }
 
 static void restore_headers(struct io *io)
@@ -352,7 +358,7 @@ static void restore_headers(struct io *io)
     }
     io->r->err_headers_out = io->err_headers_out;
     apr_table_clear(io->r->headers_out);
-    io->r->status = HTTP_OK;
+    io->r->status = io->request_status;
     io->r->status_line = NULL;
     io->r->content_type = NULL;
 }
@@ -556,6 +562,25 @@ static void feed(struct io *io)
     }
 }
 
+/* Of who waits to be asked for his body (RFC 9110 10.1.1). httpd does so in a
+ * read that waits, of which there is none here. Not before the script runs: one
+ * that is refused wants no body. */
+static void ask_for_body(struct io *io)
+{
+    request_rec *r = io->r;
+    const char *line = r->status_line;
+    int status = r->status;
+
+    if (!r->expecting_100 || !io->run->started || io->passed
+        || !body_is_due(io)) {
+        return;
+    }
+    r->status = HTTP_CONTINUE;
+    ap_send_interim_response(r, 0);
+    r->status = status;
+    r->status_line = line;
+}
+
 /* What stays for a later turn must not point into another's buffer. */
 static void set_body_aside(struct io *io)
 {
@@ -752,6 +777,7 @@ static bool turn(struct io *io)
         on_client(io, fds[CLIENT].revents);
     }
     feed(io);
+    ask_for_body(io);
     fetch_body(io);
     deliver(io, n <= 0);
     say_that_was_all(io);

@@ -371,7 +371,7 @@ static const char *below(const char *path, const char *tree)
 }
 
 /* The file's own name: a link to a directory gives it another. */
-static const char *real_name(request_rec *r, struct stat *st)
+static const char *real_name(request_rec *r, struct omk_denied_file *file)
 {
     int fd = open(r->filename, O_PATH | O_CLOEXEC);
     char link[64], name[PATH_MAX];
@@ -382,7 +382,7 @@ static const char *real_name(request_rec *r, struct stat *st)
     }
     (void)apr_snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     len = readlink(link, name, sizeof name - 1);
-    if (fstat(fd, st) != 0) {
+    if (omk_denied_identify(fd, file) != 0) {
         len = -1;
     }
     (void)close(fd);
@@ -416,15 +416,15 @@ static const char *find(request_rec *r, const struct server_conf *c)
 {
     const char *asked = below(r->filename, c->denied->tree);
     const struct omk_denied_entry *e = NULL;
-    struct stat st = {0};
-    const char *real = real_name(r, &st), *why = NULL;
+    struct omk_denied_file file = {0};
+    const char *real = real_name(r, &file), *why = NULL;
 
     real = real ? below(real, c->denied->real) : NULL;
     (void)apr_thread_mutex_lock(c->list->mutex);
     e = omk_denied_find(&c->list->list, c->denied->login, real ? real : "",
-                        st.st_dev, st.st_ino);
+                        &file);
     if (!e && asked) {
-        e = omk_denied_find(&c->list->list, c->denied->login, asked, 0, 0);
+        e = omk_denied_find(&c->list->list, c->denied->login, asked, NULL);
     }
     if (e) {
         why = apr_pstrcat(r->pool, e->path,

@@ -62,6 +62,7 @@ sub echo {
     eval { while ($sent < $n) { $sent += syswrite($s, 'x' x 1_000_000) // die "write: $!\n" } 1 } or diag($@);
     alarm 0;
     is($sent, $n, 'all of a large body can be sent before anything is read');
+    is_deeply([glob '/tmp/cgi-output-*'], [], 'what is held meanwhile has no name that could be left over');
     my $answer = $w->slurp_raw($s);
     my $body = dechunk($answer);
     is(length $body, $n, 'and all of it comes back');

@@ -56,6 +56,8 @@ sub all {
     ok($out eq do { local (@ARGV, $/) = $file; <> }, 'unchanged');
     open my $in, '-|', "@{[map { quotemeta } command($w, '/echo.cgi', '-T', '-')]} <$file | wc -c" or die;
     is(<$in> + 0, 5000000, 'a body of unknown length');
+    ($code, $out) = curl($w, '/echo.cgi', '--data-binary', 'x=1', '-H', 'Expect: 100-continue', '--expect100-timeout', 60);
+    is("$code $out", '0 x=1', 'a body that is waited for');
     close $in;
     ($code, $out) = curl($w, '/nph-raw.cgi', '-w', '%{response_code}');
     is("$code $out", '0 raw text299', 'nph-');

@@ -4,6 +4,8 @@
 # gone for good, and the end of both.
 use v5.30;
 use warnings;
+use POSIX ();
+use Socket qw(SOCK_SEQPACKET SOL_SOCKET SO_TYPE);
 use Test::More;
 use Omakase::Cgi qw(mpms pid_alive until_true);
 use Omakase::Load;
@@ -26,12 +28,13 @@ sub all {
     restarts($w);
     killed($w);
     leaks($w);
+    shut_down($w, $mpm eq 'event' ? 1 : 2);
     my @daemons = $w->daemons;
     my $s = begin($w, '/pids.cgi');
     my @pids = pids_of($s);
     ok($w->stop, 'httpd stops');
     ok(until_true(sub { !grep { pid_alive($_) } @daemons, @pids }), 'and the daemon, and what it ran');
-    is_deeply([grep { !/OMK0402|OMK0404|OMK0425/ } $w->httpd->unexpected(qr/AH00546/)], [], 'the server\'s own log has nothing unexpected');
+    is_deeply([grep { !/OMK0402|OMK0404|OMK0411|OMK0425/ } $w->httpd->unexpected(qr/AH00546/)], [], 'the server\'s own log has nothing unexpected');
     return;
 }
 
@@ -108,6 +111,49 @@ sub leaks {
     for my $pid (grep { !$daemon{$_} } $w->httpd->children) {
         my @memfd = grep {/memfd:cgi-wrapper/} map { readlink($_) // '' } glob "/proc/$pid/fd/*";
         is(scalar @memfd, 0, "a worker has neither");
+    }
+    return;
+}
+
+# Shuts a socket of another process's down, as a worker that was broken into
+# could: from the inside of one. False where this machine does not let us.
+sub shut {
+    my ($pid, $how) = @_;
+    my $process = syscall 434, $pid + 0, 0; # pidfd_open, the same on all machines
+    for my $link (grep { (readlink($_) // '') =~ /^socket:/ } glob "/proc/$pid/fd/*") {
+        my ($fd) = $link =~ /(\d+)\z/;
+        my $copy = syscall 438, $process, $fd + 0, 0; # pidfd_getfd
+        last if $copy < 0;
+        open my $s, '+<&=', $copy or next;
+        my $type = getsockopt $s, SOL_SOCKET, SO_TYPE or next;
+        next if unpack('i', $type) != SOCK_SEQPACKET;
+        POSIX::close($process);
+        return shutdown $s, $how;
+    }
+    POSIX::close($process) if $process >= 0;
+    return;
+}
+
+# The socket is shut down for all workers by one of them. Those answer 503 until
+# they are replaced; the operator is told, and the daemon does not spin.
+sub shut_down {
+    my ($w, $how) = @_;
+    my ($daemon) = $w->daemons;
+    my %daemon = map { $_ => 1 } $daemon;
+    my @workers = grep { !$daemon{$_} } $w->httpd->children;
+    my $done;
+    for (@workers) {
+        $done = shut($_, $how) and last;
+    }
+  SKIP: {
+        skip 'another process\'s descriptors cannot be had here', 6 if !$done;
+        ok(until_true(sub { !pid_alive($daemon) }), "a worker shuts the socket down ($how): the daemon ends");
+        ok(until_true(sub { $w->httpd->log_text =~ /OMK0411: / }), 'the operator is told');
+        ok(until_true(sub { $w->get('/a.cgi')->{status} == 503 }), 'its workers run no script any more');
+        ok($w->httpd->graceful, 'a graceful restart');
+        my $r;
+        ok(until_true(sub { $r = $w->get('/a.cgi'); $r->{status} == 200 }), 'mends it') or diag($r->{status});
+        ok(until_true(sub { $w->daemons == 1 }), 'with one daemon');
     }
     return;
 }

@@ -84,6 +84,7 @@ endif
 if BUILD_CGI_WRAPPER
 E2E_TESTS += t/e2e/cgi.t
 E2E_TESTS += t/e2e/cgi_alone.t
+E2E_TESTS += t/e2e/cgi_cases.t
 E2E_TESTS += t/e2e/cgi_config.t
 E2E_TESTS += t/e2e/cgi_duplex.t
 E2E_TESTS += t/e2e/cgi_http2.t

@@ -15,9 +15,9 @@ static void check_entry(const struct omk_denied *list,
     MUST(e->path[0] == '/');
     MUST(!strpbrk(e->time, "\t\n"));
     MUST(e->why);
-    found = omk_denied_find(list, e->login, e->path, 0, 0);
+    found = omk_denied_find(list, e->login, e->path, NULL);
     MUST(found && strcmp(found->login, e->login) == 0);
-    MUST(!omk_denied_find(list, "", e->path, e->dev, e->ino));
+    MUST(!omk_denied_find(list, "", e->path, &e->file));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -252,6 +252,71 @@ attacks(
             return "@logins" eq "$w->{mallory}{login} $w->{alice}{login}" ? '' : "GAINED: @logins: @lines";
         }},
 
+    # What its owner cannot read himself. Linux needs no more to run a program.
+    {name => 'a program that may only be run',
+        attack => sub {
+            my ($w, $d) = @_;
+            my $file = $w->put(alice => 'own/program.cgi', slurp('/usr/bin/uname'), 0111);
+            my $r = $d->ask(site => 1, path => $file);
+            return $r->{out} eq "Linux\n" ? '' : "answered '$r->{codes}': $r->{text} $r->{out}";
+        }},
+    {name => 'a script that may only be run',
+        attack => sub {
+            my ($w, $d) = @_;
+            return alices($d, $w->sh(alice => 'own/only.cgi', $RAN, 0311), 'E13')
+                || alices($d, $w->put(alice => 'own/text.cgi', "no script\n", 0100), 'E13');
+        }},
+
+    # What the operator has disabled.
+    {name => 'a disabled script, uploaded again and asked for by a link',
+        mutation => ['child.c', 'omk_denied_find(c->denied, login, my.target.real, &file)',
+            'omk_denied_find(c->denied, login, my.target.shown, &file)'],
+        sites => {both => "symlinks=1 shown=/web"},
+        config => \&denied,
+        attack => sub {
+            my ($w, $d) = @_;
+            $w->sh(alice => 'bad/x.cgi', $RAN);
+            deny($w, '/web/bad/x.cgi', identity("$w->{alice}{root}/bad/x.cgi"));
+            $w->sh(alice => 'bad/new', $RAN);
+            rename "$w->{alice}{root}/bad/new", "$w->{alice}{root}/bad/x.cgi" or die $!;
+            return alices($d, own_link($w, 'bad/l.cgi', 'x.cgi'), 'E23');
+        }},
+    {name => 'a link that is disabled',
+        mutation => ['child.c', 'if (!entry) {', 'if (0) {'],
+        sites => {both => "symlinks=1 shown=/web"},
+        config => \&denied,
+        attack => sub {
+            my ($w, $d) = @_;
+            $w->sh(alice => 'bad/free.cgi', $RAN);
+            deny($w, '/web/bad/disabled.cgi', '0:0');
+            return alices($d, own_link($w, 'bad/disabled.cgi', 'free.cgi'), 'E23');
+        }},
+    {name => 'a disabled script by another name',
+        mutation => ['child.c', 'omk_denied_find(c->denied, login, my.target.real, &file)',
+            'omk_denied_find(c->denied, login, my.target.real, NULL)'],
+        sites => {both => "shown=/web"},
+        config => \&denied,
+        attack => sub {
+            my ($w, $d) = @_;
+            my $file = $w->sh(alice => 'bad/y.cgi', $RAN);
+            deny($w, '/web/bad/y.cgi', identity($file));
+            rename $file, "$w->{alice}{root}/bad/z.cgi" or die $!;
+            return alices($d, "$w->{alice}{root}/bad/z.cgi", 'E23');
+        }},
+    {name => 'another file that got a disabled one\'s inode',
+        sites => {both => "shown=/web"},
+        config => \&denied,
+        attack => sub {
+            my ($w, $d) = @_;
+            my $file = $w->sh(alice => 'bad/innocent.cgi', 'echo innocent');
+            my @st = stat $file;
+            deny($w, '/web/bad/was-there.cgi', "$st[0]:$st[1]:1");
+            my $r = $d->ask(site => 1, path => $file);
+            my $born = qx(stat -c %W '$file') > 0;
+            return '' if $born ? $r->{out} =~ /innocent/ : $r->{codes} eq 'E23';
+            return "answered '$r->{codes}': $r->{text} $r->{out}";
+        }},
+
     # What is looked at is what runs.
     {name => 'mallory swaps a script in a directory that alice has opened',
         alone => 0, # an interpreter opens what was swapped once more
@@ -278,6 +343,33 @@ attacks(
             return $gained;
         }},
 );
+
+sub denied { return "denied\t$_[0]{dir}/denied" }
+
+# The operator disables a script of alice's.
+sub deny {
+    my ($w, $path, $file) = @_;
+    open my $fh, '>', "$w->{dir}/denied.new" or die $!;
+    print {$fh} join("\t", $w->{alice}{login}, $file, $path, '2026-11-25T10:00:00Z', 'spam'), "\n";
+    close $fh or die $!;
+    rename "$w->{dir}/denied.new", "$w->{dir}/denied" or die $!;
+    return;
+}
+
+sub identity {
+    my @st = stat $_[0] or die "$_[0]: $!";
+    return "$st[0]:$st[1]";
+}
+
+# A link of alice's in her tree.
+sub own_link {
+    my ($w, $name, $to) = @_;
+    my $link = "$w->{alice}{root}/$name";
+    unlink $link;
+    symlink $to, $link or die $!;
+    POSIX::lchown($w->{alice}{uid}, $w->{alice}{gid}, $link);
+    return $link;
+}
 
 sub in_directory {
     my ($w, $d, $mode, @codes) = @_;

@@ -6,6 +6,7 @@ use v5.30;
 use warnings;
 use Fcntl;
 use IO::Handle;
+use IO::Socket::INET;
 use IO::Socket::UNIX;
 use POSIX ();
 use Socket;
@@ -54,6 +55,27 @@ sub ends {
 sub send_to {
     my ($socket, $bytes, @handles) = @_;
     return Omakase::CgiDaemon::send_raw($socket, $bytes, map { fileno $_ } @handles);
+}
+
+# A socket that its peer does not read, for the daemon to close; it is stopped
+# until the sender's own is closed.
+my $LINGER = '(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);';
+
+sub lingers {
+    my ($w, $d, $send) = @_;
+    my $listener = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die $@;
+    $w->{worker} = Omakase::CgiAttack::worker();
+    kill 'STOP', $d->pid;
+    my $said = as($w, 'worker', sub {
+        my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $listener->sockport) or die $@;
+        setsockopt $s, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 15 or die $!;
+        $s->blocking(0);
+        1 while syswrite $s, 'x' x 65536;
+        $send->($s);
+        return 'sent';
+    });
+    kill 'CONT', $d->pid;
+    return $said eq 'sent' ? served($w, $d) : "not sent: $said";
 }
 
 attacks(
@@ -120,6 +142,23 @@ attacks(
                 my ($socket) = @_;
                 open my $null, '+<', '/dev/null' or die $!;
                 send_to($socket, 'x', ($null) x 100) for 1 .. 40;
+            });
+        }},
+    {name => 'a socket whose close waits for who does not read',
+        mutation => ['main.c', $LINGER, ''],
+        attack => sub {
+            my ($w, $d) = @_;
+            return lingers($w, $d, sub { send_to($d->socket, 'x', $_[0]) });
+        }},
+    {name => 'such a one as the control socket of a run',
+        mutation => ['main.c', $LINGER, ''],
+        attack => sub {
+            my ($w, $d) = @_;
+            my $file = $w->sh(mallory => 'x.cgi', 'echo');
+            return lingers($w, $d, sub {
+                my ($fds) = ends();
+                $fds->[2] = $_[0];
+                send_to($d->socket, Omakase::CgiDaemon::request(site => 0, path => $file, env_count => 1, env_bytes => 4), @$fds);
             });
         }},
     {name => 'an environment that changes after it was looked at',

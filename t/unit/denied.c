@@ -85,7 +85,12 @@ static const struct {
     LINE("alice\t1\t/a\tt\tw\n", 0),
     LINE("alice\t1:\t/a\tt\tw\n", 0),
     LINE("alice\t:2\t/a\tt\tw\n", 0),
-    LINE("alice\t1:2:3\t/a\tt\tw\n", 0),
+    LINE("alice\t1:2:3\t/a\tt\tw\n", 1),
+    LINE("alice\t1:2:18446744073709551615\t/a\tt\tw\n", 1),
+    LINE("alice\t1:2:\t/a\tt\tw\n", 0),
+    LINE("alice\t1:2:-3\t/a\tt\tw\n", 0),
+    LINE("alice\t1:2:3:4\t/a\tt\tw\n", 0),
+    LINE("alice\t1:2:18446744073709551616\t/a\tt\tw\n", 0),
     LINE("alice\t-1:2\t/a\tt\tw\n", 0),
     LINE("alice\t1:18446744073709551616\t/a\tt\tw\n", 0),
     LINE("alice\t1:2\ta\tt\tw\n", 0),
@@ -136,33 +141,40 @@ static void damage_hurts_nobody_else(void **state)
     assert_int_equal(list.damaged, 2);
     assert_int_equal(list.damaged_line, 3);
     assert_string_equal(list.entries[1].path, "/b\t\\");
-    assert_int_equal(list.entries[1].dev, 3);
+    assert_int_equal(list.entries[1].file.dev, 3);
     omk_denied_free(&list);
 }
 
 static const struct {
     const char *label, *login, *path;
-    uint64_t dev, ino;
+    struct omk_denied_file file;
     const char *why; /* NULL: not denied */
 } finds[] = {
-    {"path and file", "alice", "/web/a.cgi", 1, 2, "one"},
-    {"uploaded again", "alice", "/web/a.cgi", 1, 99, "one"},
-    {"renamed", "alice", "/web/b.cgi", 1, 2, "one"},
-    {"another file", "alice", "/web/b.cgi", 1, 99, NULL},
-    {"same inode, another device", "alice", "/web/b.cgi", 2, 2, NULL},
-    {"another customer", "bob", "/web/a.cgi", 1, 2, NULL},
-    {"a login that begins so", "alic", "/web/a.cgi", 1, 2, NULL},
-    {"a path that begins so", "alice", "/web/a.cg", 0, 0, NULL},
-    {"below a path", "alice", "/web/a.cgi/x", 0, 0, NULL},
-    {"by path alone", "alice", "/web/a.cgi", 0, 0, "one"},
-    {"was not there when it was disabled", "alice", "/web/gone.cgi", 5, 6,
+    {"path and file", "alice", "/web/a.cgi", {1, 2, 7}, "one"},
+    {"uploaded again", "alice", "/web/a.cgi", {1, 99, 8}, "one"},
+    {"renamed", "alice", "/web/b.cgi", {1, 2, 7}, "one"},
+    {"another file", "alice", "/web/b.cgi", {1, 99, 7}, NULL},
+    {"another file with its inode", "alice", "/web/b.cgi", {1, 2, 8}, NULL},
+    {"its birth is not known now", "alice", "/web/b.cgi", {1, 2, 0}, "one"},
+    {"its birth was not known then", "alice", "/web/c.cgi", {1, 3, 7}, "old"},
+    {"same inode, another device", "alice", "/web/b.cgi", {2, 2, 7}, NULL},
+    {"another customer", "bob", "/web/a.cgi", {1, 2, 7}, NULL},
+    {"a login that begins so", "alic", "/web/a.cgi", {1, 2, 7}, NULL},
+    {"a path that begins so", "alice", "/web/a.cg", {0, 0, 0}, NULL},
+    {"below a path", "alice", "/web/a.cgi/x", {0, 0, 0}, NULL},
+    {"by path alone", "alice", "/web/a.cgi", {0, 0, 0}, "one"},
+    {"was not there when it was disabled",
+     "alice",
+     "/web/gone.cgi",
+     {5, 6, 7},
      "two"},
-    {"unknown matches no unknown", "alice", "/web/c.cgi", 0, 0, NULL},
+    {"unknown matches no unknown", "alice", "/web/c.cgi", {0, 0, 0}, NULL},
 };
 
 static void finding(void **state)
 {
-    static const char text[] = "alice\t1:2\t/web/a.cgi\tt\tone\n"
+    static const char text[] = "alice\t1:2:7\t/web/a.cgi\tt\tone\n"
+                               "alice\t1:3\t/web/old.cgi\tt\told\n"
                                "alice\t0:0\t/web/gone.cgi\tt\ttwo\n";
     struct omk_denied list = {0};
 
@@ -170,7 +182,7 @@ static void finding(void **state)
     assert_int_equal(0, omk_denied_parse(&list, text, sizeof text - 1, NULL));
     for (size_t i = 0; i < sizeof finds / sizeof *finds; i++) {
         const struct omk_denied_entry *e = omk_denied_find(
-            &list, finds[i].login, finds[i].path, finds[i].dev, finds[i].ino);
+            &list, finds[i].login, finds[i].path, &finds[i].file);
 
         if (!e != !finds[i].why || (e && strcmp(e->why, finds[i].why) != 0)) {
             fail_msg("%s: %s", finds[i].label, e ? e->why : "not denied");
@@ -257,8 +269,7 @@ static const struct omk_denied_entry alice = {"alice",
                                               "/web/a\tb\n\\\x7f.cgi",
                                               "2026-11-25T10:00:00Z",
                                               "line one\nline two",
-                                              7,
-                                              8};
+                                              {7, 8, 1700000000000000009}};
 
 static void add_and_remove(void **state)
 {
@@ -271,17 +282,18 @@ static void add_and_remove(void **state)
     assert_int_equal(0, omk_denied_add(file, &alice, 0640, (gid_t)-1, NULL));
     assert_int_equal(0, stat(file, &st));
     assert_int_equal(st.st_mode & 07777, 0640);
-    assert_string_equal(text_of(),
-                        "alice\t7:8\t/web/a\\x09b\\x0A\\\\\\x7F.cgi\t"
-                        "2026-11-25T10:00:00Z\tline one\\x0Aline two\n");
+    assert_string_equal(
+        text_of(),
+        "alice\t7:8:1700000000000000009\t/web/a\\x09b\\x0A\\\\\\x7F.cgi\t"
+        "2026-11-25T10:00:00Z\tline one\\x0Aline two\n");
     assert_int_equal(0, omk_denied_load(&list, file, NULL, NULL));
-    e = omk_denied_find(&list, "alice", alice.path, 0, 0);
+    e = omk_denied_find(&list, "alice", alice.path, NULL);
     assert_non_null(e);
     assert_string_equal(e->why, alice.why);
     assert_string_equal(e->time, alice.time);
 
     again.why = "again";
-    again.ino = 9;
+    again.file.born_ns = 0;
     assert_int_equal(0, omk_denied_add(file, &again, 0640, (gid_t)-1, NULL));
     assert_int_equal(0, omk_denied_load(&list, file, NULL, NULL));
     assert_int_equal(list.count, 1);
@@ -294,6 +306,40 @@ static void add_and_remove(void **state)
     assert_string_equal(text_of(), "");
     omk_denied_free(&list);
     assert_int_equal(0, unlink(file));
+}
+
+/* A file that gets the inode of one that was removed is another. */
+static void identity_of_a_file(void **state)
+{
+    struct omk_denied_file first, same, second;
+    struct stat st;
+    int fd;
+
+    (void)state;
+    write_text(ALICE);
+    fd = open(file, O_PATH | O_CLOEXEC);
+    assert_int_equal(0, fstat(fd, &st));
+    assert_int_equal(0, omk_denied_identify(fd, &first));
+    assert_int_equal(first.dev, st.st_dev);
+    assert_int_equal(first.ino, st.st_ino);
+    assert_int_equal(0, truncate(file, 1));
+    assert_int_equal(0, omk_denied_identify(fd, &same));
+    assert_memory_equal(&first, &same, sizeof first);
+    (void)close(fd);
+    assert_int_equal(0, unlink(file));
+    /* A clock tick may be longer than what was done in it. */
+    for (int i = 0; i < 100000; i++) {
+        write_text(BOB);
+        fd = open(file, O_PATH | O_CLOEXEC);
+        assert_int_equal(0, omk_denied_identify(fd, &second));
+        (void)close(fd);
+        assert_int_equal(0, unlink(file));
+        if (memcmp(&first, &second, sizeof first) != 0) {
+            break;
+        }
+    }
+    assert_memory_not_equal(&first, &second, sizeof first);
+    assert_int_equal(-1, omk_denied_identify(-1, &second));
 }
 
 static void others_stay_as_they_are(void **state)
@@ -338,8 +384,7 @@ static void bad_entries_are_not_written(void **state)
                                      bad_entries[i].path,
                                      bad_entries[i].time,
                                      "w",
-                                     0,
-                                     0};
+                                     {0, 0, 0}};
 
         assert_int_equal(OMK_EINVAL,
                          omk_denied_add(file, &e, 0600, (gid_t)-1, NULL));
@@ -357,6 +402,7 @@ int main(void)
         cmocka_unit_test(read_when_replaced),
         cmocka_unit_test(errors_lift_nothing),
         cmocka_unit_test(add_and_remove),
+        cmocka_unit_test(identity_of_a_file),
         cmocka_unit_test(others_stay_as_they_are),
         cmocka_unit_test(group),
         cmocka_unit_test(bad_entries_are_not_written),

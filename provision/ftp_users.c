@@ -33,6 +33,14 @@ bool omk_ftp_is_here(const struct omk_node *n)
     return *n->proftpd && n->ftp_listen[0] && !n->single_user;
 }
 
+bool omk_ftp_has_ours(const struct omk_node *n)
+{
+    const char *slash = strrchr(n->proftpd_ftpaccess, '/');
+
+    return slash && !strcmp(slash, "/mod_ftpaccess.so")
+           && access(n->proftpd_ftpaccess, R_OK) == 0;
+}
+
 unsigned omk_ftp_port(const struct omk_node *n)
 {
     const char *first = n->ftp_listen[0];

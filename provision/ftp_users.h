@@ -22,6 +22,9 @@ const char *omk_ftp_groups_path(apr_pool_t *p, const struct omk_node *n);
 /* Whether this node has FTP at all: a program, an address, and root. */
 bool omk_ftp_is_here(const struct omk_node *n);
 
+/* Whether our mod_ftpaccess.so is at its path; else FTP does without. */
+bool omk_ftp_has_ours(const struct omk_node *n);
+
 /* The first port that FTP is served at; 0: none. */
 unsigned omk_ftp_port(const struct omk_node *n);
 

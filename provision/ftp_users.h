@@ -33,7 +33,8 @@ bool omk_ftp_users_are_made(apr_pool_t *p, const struct omk_node *n,
                             const struct omk_accounts *a,
                             const struct omk_customers *c);
 
-/* Writes what differs, each file in one step. Entries without customer and
+/* Writes what differs, each file in one step, and ends the sessions of those
+ * whose line it changes or takes away. Entries without customer and
  * customers without user are left out. OMK_ENOSPC, OMK_EIO, OMK_EDAMAGED (a
  * secret; the others are written all the same). */
 int omk_ftp_users_make(apr_pool_t *p, const struct omk_node *n,

@@ -362,9 +362,11 @@ subtest 'who gets in' => sub {
     is($said[0], 530, 'refused');
     ok($said[-1] ne '230' && (!defined $f->code || $f->code != 230), 'the connection ends after some attempts');
     my $before = slurp("$root/var/lib/omakase/ftp/users");
+    my $f_old = session($ab, $password) or return fail('login');
     passwd($ab, 'second-Password2');
     $password = 'second-Password2';
     isnt(slurp("$root/var/lib/omakase/ftp/users"), $before, 'a new password is written');
+    ok(!$f_old->pwd, 'who came with the old one is out');
     ok(session($ab, $password), 'and holds at the next login, without a reload');
     ok(!session($ab, 'first-Password1'), 'the old one does not');
     is((stat "$root/var/lib/omakase/ftp/users")[2] & 07777, 0600, 'hashes are root\'s alone');
@@ -483,6 +485,7 @@ subtest 'without mod_ftpaccess' => sub {
 };
 
 subtest 'reload, rollback, suspend, remove' => sub {
+    passwd($other, 'third-Password3');
     my $f = session($ab, $password) or return fail('login');
     $f->binary;
     my $data = $f->stor('/web/slow');
@@ -497,8 +500,13 @@ subtest 'reload, rollback, suspend, remove' => sub {
     $n->conf('');
     ok_run('apply', 'apply');
     my $conf = $n->slurp("etc/omakase/customers.d/$ab.conf");
+    my $open = session($ab, $password) or return fail('login');
+    my $stays = session($other, 'third-Password3') or return fail('login of another');
     $n->customers_d("$ab.conf", "$conf\nsuspended = true\n");
     ok_run('suspended', 'apply');
+    ok(within(10, sub { !sessions() }), 'a session of theirs that was open ends');
+    ok(!$open->pwd, 'and does nothing any more');
+    ok($stays->pwd, 'another customer\'s goes on');
     ok(!session($ab, $password), 'who is suspended does not get in');
     ok_run('rolled back', 'rollback');
     ok(session($ab, $password), 'a rollback lets in again, with the newest password');

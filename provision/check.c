@@ -4,6 +4,7 @@
 #include "daemon.h"
 #include "database.h"
 #include "err.h"
+#include "ftp_users.h"
 #include "generation.h"
 #include "node.h"
 #include "plan.h"
@@ -305,6 +306,13 @@ static void programs(const struct omk_check *c)
         omk_check_say(c, OMK_CHECK_WARNING, ID_PROGRAM, c->n->phpmyadmin,
                       "phpMyAdmin is not there",
                       "apt install phpmyadmin, or paths { phpmyadmin = \"\" }");
+    }
+    if (omk_ftp_is_here(c->n) && *c->n->proftpd_ftpaccess
+        && !omk_ftp_has_ours(c->n)) {
+        omk_check_say(c, OMK_CHECK_WARNING, ID_PROGRAM, c->n->proftpd_ftpaccess,
+                      "there is no mod_ftpaccess.so: FTP runs without it, and "
+                      "a wrong .ftpaccess shuts its customer out, or nobody",
+                      "install it; paths { proftpd_ftpaccess }");
     }
     if (!omk_weblog_is_here(c->n)) {
         omk_check_say(c, OMK_CHECK_WARNING, ID_PROGRAM, c->n->libexec,

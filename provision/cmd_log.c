@@ -67,7 +67,7 @@ static int failed(const struct omk_cmd *c, const char *name)
 /* --- as it is, and as it grows ------------------------------------------- */
 
 /* What a terminal could take for a command is not shown. */
-static bool put(char *buf, size_t len)
+static void tame(char *buf, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         unsigned char ch = (unsigned char)buf[i];
@@ -76,6 +76,11 @@ static bool put(char *buf, size_t len)
             buf[i] = '?';
         }
     }
+}
+
+static bool put(char *buf, size_t len)
+{
+    tame(buf, len);
     return fwrite(buf, 1, len, stdout) == len;
 }
 
@@ -279,8 +284,10 @@ static void put_text(struct omk_cmd *c, struct weblog_summary *s,
         (void)printf("\npages most looked at\n");
     }
     for (size_t i = 0; i < top_count; i++) {
-        (void)printf("%10llu  %s\n", (unsigned long long)top[i].hits,
-                     top[i].path);
+        char *path = apr_pstrdup(c->p, top[i].path);
+
+        tame(path, strlen(path));
+        (void)printf("%10llu  %s\n", (unsigned long long)top[i].hits, path);
     }
     if (weblog_summary_unread(s)) {
         (void)printf("\n%llu lines are not of the combined format.\n",

@@ -5,6 +5,7 @@
 #include "customer.h"
 #include "err.h"
 #include "file.h"
+#include "ftp_sessions.h"
 #include "generation.h"
 #include "node.h"
 #include "render.h"
@@ -31,6 +32,14 @@ const char *omk_ftp_groups_path(apr_pool_t *p, const struct omk_node *n)
 bool omk_ftp_is_here(const struct omk_node *n)
 {
     return *n->proftpd && n->ftp_listen[0] && !n->single_user;
+}
+
+bool omk_ftp_has_ours(const struct omk_node *n)
+{
+    const char *slash = strrchr(n->proftpd_ftpaccess, '/');
+
+    return slash && !strcmp(slash, "/mod_ftpaccess.so")
+           && access(n->proftpd_ftpaccess, R_OK) == 0;
 }
 
 unsigned omk_ftp_port(const struct omk_node *n)
@@ -115,16 +124,24 @@ int omk_ftp_users_make(apr_pool_t *p, const struct omk_node *n,
                        const struct omk_customers *c, struct omk_err *err)
 {
     const char *dir = apr_pstrcat(p, n->state_dir, "/ftp", NULL);
-    const char *users, *groups;
+    const char *users, *groups, *was;
     int rc, damaged = texts(p, n, a, c, &users, &groups, err);
+    size_t len;
 
     if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
         return omk_fail(err, OMK_EIO, dir, "mkdir: %s", strerror(errno));
     }
     /* Groups first: who is in users has a group then. */
     rc = put(p, omk_ftp_groups_path(p, n), groups, damaged ? NULL : err);
+    if (omk_conf_file(p, omk_ftp_users_path(p, n), &was, &len, NULL)
+        != OMK_OK) {
+        was = "";
+    }
     if (rc == OMK_OK) {
         rc = put(p, omk_ftp_users_path(p, n), users, damaged ? NULL : err);
+    }
+    if (rc == OMK_OK && strcmp(was, users) != 0) {
+        omk_ftp_sessions_end(p, n, was, users);
     }
     return damaged ? damaged : rc;
 }

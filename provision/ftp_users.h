@@ -22,6 +22,9 @@ const char *omk_ftp_groups_path(apr_pool_t *p, const struct omk_node *n);
 /* Whether this node has FTP at all: a program, an address, and root. */
 bool omk_ftp_is_here(const struct omk_node *n);
 
+/* Whether our mod_ftpaccess.so is at its path; else FTP does without. */
+bool omk_ftp_has_ours(const struct omk_node *n);
+
 /* The first port that FTP is served at; 0: none. */
 unsigned omk_ftp_port(const struct omk_node *n);
 
@@ -30,7 +33,8 @@ bool omk_ftp_users_are_made(apr_pool_t *p, const struct omk_node *n,
                             const struct omk_accounts *a,
                             const struct omk_customers *c);
 
-/* Writes what differs, each file in one step. Entries without customer and
+/* Writes what differs, each file in one step, and ends the sessions of those
+ * whose line it changes or takes away. Entries without customer and
  * customers without user are left out. OMK_ENOSPC, OMK_EIO, OMK_EDAMAGED (a
  * secret; the others are written all the same). */
 int omk_ftp_users_make(apr_pool_t *p, const struct omk_node *n,

@@ -35,6 +35,7 @@ libprovision_la_SOURCES = \
 	provision/erase.c provision/erase.h \
 	provision/files.c provision/files.h \
 	provision/ftp_users.c provision/ftp_users.h \
+	provision/ftp_sessions.c provision/ftp_sessions.h \
 	provision/generation.c provision/generation.h \
 	provision/phpmyadmin.c provision/phpmyadmin.h \
 	provision/plan.c provision/plan.h \

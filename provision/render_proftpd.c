@@ -12,6 +12,13 @@
 
 #define WRITTEN "# Written by `omakase apply`; a change made here is lost.\n"
 
+#define OURS "FtpAccessEngine on\n    FtpAccessLanguage both"
+
+/* Connections of one address, and in all, beyond the sessions: who has too many
+ * sessions is told so, and a crowd that never logs in keeps nobody out. */
+#define MORE_OF_ADDRESS ((uint64_t)5)
+#define MORE ((uint64_t)20)
+
 /* ADDRESS:PORT, *:PORT or PORT. */
 static bool is_any(const char *listen)
 {
@@ -95,19 +102,25 @@ static const char *module(apr_pool_t *p, const char *dir, const char *file)
                        "\n    LoadModule mod_", file, ".c\n</IfModule>\n", NULL);
 }
 
+static const char *ours(apr_pool_t *p, const struct omk_node *n)
+{
+    const char *path = n->proftpd_ftpaccess;
+
+    return module(
+        p, apr_pstrndup(p, path, (apr_size_t)(strrchr(path, '/') - path)),
+        "ftpaccess");
+}
+
 static const char *modules(apr_pool_t *p, const struct omk_node *n)
 {
     return apr_pstrcat(
         p, *n->tls_certificate ? module(p, n->proftpd_modules, "tls") : "",
-        *n->proftpd_ftpaccess
-            ? module(p,
-                     apr_pstrndup(p, n->proftpd_ftpaccess,
-                                  (apr_size_t)(strrchr(n->proftpd_ftpaccess,
-                                                       '/')
-                                               - n->proftpd_ftpaccess)),
-                     "ftpaccess")
-            : "",
-        NULL);
+        omk_ftp_has_ours(n) ? ours(p, n) : "", NULL);
+}
+
+static const char *number(apr_pool_t *p, uint64_t n)
+{
+    return apr_psprintf(p, "%" APR_UINT64_T_FMT, n);
 }
 
 /* profile = strict: no password without TLS. */
@@ -187,11 +200,13 @@ static int entry_text(apr_pool_t *p, const struct omk_model *m, const char *dir,
         "MORE",        more_servers(p, n, fingerprint),
         "MODULES",     modules(p, n),
         "TLS",         tls(p, n),
-        "OURS",        *n->proftpd_ftpaccess ? "FtpAccessEngine on\n    FtpAccessLanguage both" : "",
+        "OURS",        omk_ftp_has_ours(n) ? OURS : "",
         "PASSIVE",     n->ftp_passive,
         "MASQUERADE",  or_nothing(p, "MasqueradeAddress", n->ftp_masquerade),
-        "CLIENTS",     apr_psprintf(p, "%u", n->ftp_clients),
-        "PER_ADDRESS", apr_psprintf(p, "%u", n->ftp_clients_per_address),
+        "CLIENTS",     number(p, n->ftp_clients),
+        "PER_ADDRESS", number(p, n->ftp_clients_per_address),
+        "INSTANCES",   number(p, n->ftp_clients + MORE),
+        "CONNECTIONS", number(p, n->ftp_clients_per_address + MORE_OF_ADDRESS),
         "SRV",         n->srv_dir,
         "USERS",       omk_ftp_users_path(p, n),
         "GROUPS",      omk_ftp_groups_path(p, n),

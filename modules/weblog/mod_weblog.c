@@ -363,7 +363,7 @@ static int open_pipe(struct pipe_conf *pipe, apr_pool_t *plog,
 
     if (!passes_check(pipe, ptemp)) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
-                     "OMK0511: WeblogProgram %s cannot be started; it has said "
+                     "OMK0508: WeblogProgram %s cannot be started; it has said "
                      "why",
                      pipe->program);
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -373,7 +373,7 @@ static int open_pipe(struct pipe_conf *pipe, apr_pool_t *plog,
         || apr_os_file_get(&fd, ap_piped_log_write_fd(pipe->log))
                != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
-                     "OMK0511: WeblogProgram %s cannot be started: no pipe",
+                     "OMK0508: WeblogProgram %s cannot be started: no pipe",
                      pipe->program);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -400,7 +400,7 @@ static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     }
     if (!pipe->program) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
-                     "OMK0512: there is a WeblogSite, and no WeblogProgram in "
+                     "OMK0509: there is a WeblogSite, and no WeblogProgram in "
                      "the server's configuration");
         return HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -107,7 +107,7 @@ sub fails {
 sub failed_starts {
     my $i = Omakase::Instance->new(daemons => ['httpd'], weblog => '--size 1K');
     $i->site('ab-cdftp', 'example.localhost');
-    like(fails($i), qr/omakase-weblog: --size 1K: expected 4K to 190M.*OMK0511: WeblogProgram .* cannot be started/s, 'arguments of the program');
+    like(fails($i), qr/omakase-weblog: --size 1K: expected 4K to 190M.*OMK0508: WeblogProgram .* cannot be started/s, 'arguments of the program');
 
     $i = Omakase::Instance->new(daemons => ['httpd'], weblog => 1, site_conf => '',
         conf => "CustomLog weblog: combined\n");
@@ -115,7 +115,7 @@ sub failed_starts {
     like(fails($i), qr/OMK0510: CustomLog weblog: of .*: expected WeblogSite in the same virtual host/, 'a log of no site');
 
     $i = Omakase::Instance->new(daemons => ['httpd'], conf => "<VirtualHost *:*>\nServerName x.localhost\nWeblogSite ab-cdftp\n</VirtualHost>\n");
-    like(fails($i), qr/OMK0512: there is a WeblogSite, and no WeblogProgram/, 'a site without a program');
+    like(fails($i), qr/OMK0509: there is a WeblogSite, and no WeblogProgram/, 'a site without a program');
 
     for (["WeblogSite /srv/../\n", qr/WeblogSite .*'' is no login/], ["WeblogSite a/..\n", qr/'\.\.' is no login/],
         ["WeblogProgram bin/x\n", qr/WeblogProgram bin\/x: expected a program by its absolute path/],

@@ -42,6 +42,7 @@ sub connected {
         '127.0.0.1',
         Port      => $n->ftp_port,
         LocalAddr => $o{from},
+        SSL_verify_mode => 0,
         Timeout   => 20,
         Passive   => 1,
     ) // die "FTP: $@";
@@ -142,6 +143,7 @@ subtest 'P12-P17: from the login to a published page' => sub {
     my $said = lftp("cd ../../web; put $page; cls -l");
     like($said, qr/-rw-r--r--.*index\.html/, 'P13: a page is there, readable by all');
     is($n->get('www.ab.localhost', '/')->{content}, "<p>published\n", 'and published');
+    like(join("\n", session($ab, $password)->dir('/web')), qr/^-rw-r--r-- +\d+ \Q$ab\E +\Q$ab\E .*index\.html/m, 'owners have names');
     my $back = "$root/back.html";
     lftp("get /web/index.html -o $back");
     is(slurp($back), "<p>published\n", 'P16: and comes down again');
@@ -215,6 +217,15 @@ subtest 'an upload that breaks off' => sub {
         ok(within(20, sub { !(() = glob "$tree/web/.in.*") }), "$how: nothing of it stays");
         is(slurp("$tree/web/page.html"), "old page\n", 'the old page is whole');
     }
+    # What only looks like an ABOR.
+    my $g = session($ab, $password) or return fail('login');
+    $g->binary;
+    my $whole = $g->stor('/web/page.html') or return fail('STOR: ' . $g->message);
+    $whole->write("all of it\n", 10);
+    syswrite $g, "CWD /ABOR\r\n";
+    $whole->close;
+    ok(within(20, sub { slurp("$tree/web/page.html") eq "all of it\n" }), 'a next command that has the word in it breaks nothing off');
+    $g->close;
     # A session killed as by a crash leaves its half; the next try is not refused.
     my $f = session($ab, $password) or return fail('login');
     $f->binary;
@@ -351,9 +362,11 @@ subtest 'who gets in' => sub {
     is($said[0], 530, 'refused');
     ok($said[-1] ne '230' && (!defined $f->code || $f->code != 230), 'the connection ends after some attempts');
     my $before = slurp("$root/var/lib/omakase/ftp/users");
+    my $f_old = session($ab, $password) or return fail('login');
     passwd($ab, 'second-Password2');
     $password = 'second-Password2';
     isnt(slurp("$root/var/lib/omakase/ftp/users"), $before, 'a new password is written');
+    ok(!$f_old->pwd, 'who came with the old one is out');
     ok(session($ab, $password), 'and holds at the next login, without a reload');
     ok(!session($ab, 'first-Password1'), 'the old one does not');
     is((stat "$root/var/lib/omakase/ftp/users")[2] & 07777, 0600, 'hashes are root\'s alone');
@@ -369,7 +382,12 @@ subtest 'a session is shut in' => sub {
     symlink '/etc', "$tree/web/etc";
     ok(!$f->cwd('/web/neighbour') && !$f->cwd('/web/etc'), 'links lead nowhere outside');
     unlink "$tree/web/neighbour", "$tree/web/etc";
-    like(quot($f, 'SITE', 'EXEC', 'id'), qr/^5/, 'no SITE EXEC');
+    for my $command ('EXEC id', 'CPFR /web/index.html', 'CPTO /web/copy', 'SYMLINK /etc /web/etc', 'UTIME 20200101 /web', 'CHGRP root /web/index.html') {
+        like(quot($f, 'SITE', $command), qr/^5/, "no SITE $command");
+    }
+    like(quot($f, 'MFF', 'UNIX.mode=777; /web'), qr/^5/, 'MFF is no way around');
+    like(quot($f, 'MFMT', '20200101000000 /log'), qr/^5/, 'nor MFMT');
+    like(quot($f, 'PORT', '127,0,0,1,0,22'), qr/^5/, 'no connection to a service of the client\'s');
     like(quot($f, 'PORT', '127,0,0,2,0,80'), qr/^5/, 'no connection to another address by PORT');
     my ($pid) = sessions();
     ok($pid, 'the session\'s process') or return;
@@ -377,6 +395,26 @@ subtest 'a session is shut in' => sub {
     my $mine = getpwnam $ab;
     like($uid, qr/^\d+\s+$mine\s/, 'has the customer\'s user');
     unlike($uid, qr/\b0\b/, 'and root\'s nowhere');
+    $f->quit;
+};
+
+subtest 'names' => sub {
+    my $page = put_local('page.html', "named\n");
+    my %want = ("a\x01b" => 550, "\e[2J" => 550, '"q" & \'q\'' => 226, ('x' x 230) => 226, ('x' x 255) => 550,
+        "\x83\x65\x83\x58\x83\x67\x83\x5c.html" => 226);
+    for my $name (sort keys %want) {
+        my $f = session($ab, $password) or return fail('login');
+        (my $shown = $name) =~ s/([^ -~])/sprintf '\\x%02x', ord $1/ge;
+        $f->binary;
+        my $data = $f->stor("/web/$name");
+        $data->close if $data;
+        is($f->code, $want{$name}, substr($shown, 0, 40) . ', ' . length($name) . ' bytes') or diag($f->message);
+        is(-e "$tree/web/$name" ? 226 : 550, $want{$name}, '... as it is, or not at all');
+        unlink "$tree/web/$name";
+        $f->close;
+    }
+    my $f = session($ab, $password) or return fail('login');
+    like(quot($f, 'MKD', "/web/a\x01b"), qr/^550/, 'nor a directory');
     $f->quit;
 };
 
@@ -418,7 +456,36 @@ subtest '50 sessions at once' => sub {
     ok_run('as before', 'apply');
 };
 
+subtest 'connections that never log in' => sub {
+    $n->conf("ftp { clients = 10 clients_per_address = 2 }\n");
+    ok_run('few an address', 'apply');
+    my @idle = map { connected(from => '127.0.0.9') } 1 .. 7;
+    my $more = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $n->ftp_port, LocalAddr => '127.0.0.9', Timeout => 20);
+    like(scalar <$more>, qr/^(?:421|5\d\d)[ -]Your address has \d+ connections open/, 'an address has some of them, and no more');
+    ok(session($ab, $password), 'another address gets in');
+    $_->close for @idle;
+    $n->conf('');
+    ok_run('as before', 'apply');
+};
+
+subtest 'without mod_ftpaccess' => sub {
+    $n->conf(qq(paths { proftpd_ftpaccess = "$root/none/mod_ftpaccess.so" }\n));
+    ok_run('there is none at its path', 'apply');
+    ok(session($ab, $password), 'FTP does without');
+    my (undef, $out, $err) = $n->omakase('check');
+    like("$out$err", qr{OMK0320.*\Q$root\E/none/mod_ftpaccess\.so.*runs without}, 'check says so');
+    $n->conf(qq(paths { proftpd_ftpaccess = "" }\n));
+    ok_run('it is not wanted', 'apply');
+    (undef, $out, $err) = $n->omakase('check');
+    unlike("$out$err", qr/mod_ftpaccess/, 'check has nothing to say');
+    $n->conf('');
+    ok_run('as before', 'apply');
+    (undef, $out, $err) = $n->omakase('check');
+    unlike("$out$err", qr/mod_ftpaccess/, 'nor then');
+};
+
 subtest 'reload, rollback, suspend, remove' => sub {
+    passwd($other, 'third-Password3');
     my $f = session($ab, $password) or return fail('login');
     $f->binary;
     my $data = $f->stor('/web/slow');
@@ -433,8 +500,13 @@ subtest 'reload, rollback, suspend, remove' => sub {
     $n->conf('');
     ok_run('apply', 'apply');
     my $conf = $n->slurp("etc/omakase/customers.d/$ab.conf");
+    my $open = session($ab, $password) or return fail('login');
+    my $stays = session($other, 'third-Password3') or return fail('login of another');
     $n->customers_d("$ab.conf", "$conf\nsuspended = true\n");
     ok_run('suspended', 'apply');
+    ok(within(10, sub { !sessions() }), 'a session of theirs that was open ends');
+    ok(!$open->pwd, 'and does nothing any more');
+    ok($stays->pwd, 'another customer\'s goes on');
     ok(!session($ab, $password), 'who is suspended does not get in');
     ok_run('rolled back', 'rollback');
     ok(session($ab, $password), 'a rollback lets in again, with the newest password');
@@ -463,6 +535,7 @@ subtest 'profile and TLS' => sub {
     ok(session($ab, $password), 'manual: plain logins are as before');
     my $said = qx(curl -sS --ssl-reqd -k -u '$ab:$password' ftp://127.0.0.1:@{[$n->ftp_port]}/%2Fweb/ 2>&1);
     like($said, qr/index\.html/, 'and TLS is there');
+    broken_off_with_tls();
     $n->conf(qq(profile = "strict"\n$tls));
     ok_run('profile = strict', 'apply');
     ok(!session($ab, $password), 'strict: no password without TLS');
@@ -471,5 +544,29 @@ subtest 'profile and TLS' => sub {
     $n->conf('');
     ok_run('as before', 'apply');
 };
+
+# Nobody but the two ends can read what is on the control connection then.
+sub broken_off_with_tls {
+    my $page = put_local('page.html', "old page\n");
+    lftp("put $page -o /web/page.html");
+    for my $how ('ABOR', 'the client is killed') {
+        my $f = connected();
+        $f->starttls or return fail('AUTH TLS: ' . $f->message);
+        $f->login($ab, $password) && $f->binary && $f->prot('P') or return fail('login: ' . $f->message);
+        my $data = $f->stor('/web/page.html') or return fail('STOR: ' . $f->message);
+        $data->write('half of a new page', 18);
+        ok(within(10, sub { grep {-s} glob "$tree/web/.in.*" }), "$how: half of a page is there");
+        $how eq 'ABOR' ? $f->syswrite("ABOR\r\n") : CORE::close $f;
+        CORE::close $data;
+        ok(within(20, sub { !(() = glob "$tree/web/.in.*") }), 'nothing of it stays');
+        is(slurp("$tree/web/page.html"), "old page\n", 'the old page is whole');
+    }
+    my $f = connected();
+    $f->starttls && $f->login($ab, $password) && $f->binary && $f->prot('P') or return fail('login');
+    ok($f->put(put_local('page.html', "new page\n"), '/web/page.html'), 'a whole one takes its place');
+    is(slurp("$tree/web/page.html"), "new page\n", 'with TLS, too');
+    $f->quit;
+    return;
+}
 
 done_testing;

@@ -102,6 +102,10 @@ subtest 'omakase log' => sub {
     ok(until_true { scalar(() = grep {/page\.html/} lines($tree, 'web.log')) == 2 }, 'two pages');
     like((run('log', $a, '--summary'))[1], qr{^ +2  /page\.html$}m, 'are the most looked at');
     is((run('log', $a, '--errors'))[1], slurp("$tree/log/error.log"), 'the error log');
+    open my $log, '>>:raw', "$tree/log/web.log" or die $!;
+    print {$log} qq(127.0.0.1 - - [10/Oct/2030:13:55:36 +0900] "GET /\e[2J.html HTTP/1.1" 200 1 "-" "-"\n);
+    close $log;
+    like((run('log', $a, '--summary'))[1], qr{^ +1  /\?\[2J\.html$}m, 'nor does the summary print what a terminal obeys');
     $n->put("srv/omakase/$a/log/error.log", "a\e[2Jb\n");
     chown $uid, $gid, "$tree/log/error.log";
     is((run('log', $a, '--errors'))[1], "a?[2Jb\n", 'without what a terminal obeys');

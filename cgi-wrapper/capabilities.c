@@ -5,12 +5,10 @@
 #include "json.h"
 #include "limits.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 static void add(struct cgiw_capabilities *c, const char *name,

@@ -561,11 +561,12 @@ sub broken_off_with_tls {
         ok(within(20, sub { !(() = glob "$tree/web/.in.*") }), 'nothing of it stays');
         is(slurp("$tree/web/page.html"), "old page\n", 'the old page is whole');
     }
-    my $f = connected();
-    $f->starttls && $f->login($ab, $password) && $f->binary && $f->prot('P') or return fail('login');
-    ok($f->put(put_local('page.html', "new page\n"), '/web/page.html'), 'a whole one takes its place');
+    # Not by Net::FTP: it closes without reading TLS 1.3's tickets, and what the
+    # kernel makes of that is a reset.
+    my $new = put_local('page.html', "new page\n");
+    system('curl', '-sS', '--ssl-reqd', '-k', '-u', "$ab:$password", '-T', $new, 'ftp://127.0.0.1:' . $n->ftp_port . '/%2Fweb/page.html');
+    is($?, 0, 'a whole one takes its place');
     is(slurp("$tree/web/page.html"), "new page\n", 'with TLS, too');
-    $f->quit;
     return;
 }
 

@@ -416,6 +416,19 @@ subtest 'names' => sub {
     my $f = session($ab, $password) or return fail('login');
     like(quot($f, 'MKD', "/web/a\x01b"), qr/^550/, 'nor a directory');
     $f->quit;
+    # A script can make one; Net::FTP sends no newline.
+    my $dir = "a\n2026-01-01 a line of the customer's";
+    mkdir "$tree/web/$dir";
+    $f = session($ab, $password) or return fail('login');
+    $f->syswrite("CWD /web/$dir\r\n");
+    $f->response;
+    is($f->code, 550, 'no way into one that a script has made');
+    $f->syswrite("STOR /web/$dir/x\r\n");
+    $f->response;
+    is($f->code, 550, 'nor to put something there');
+    $f->quit;
+    rmdir "$tree/web/$dir";
+    unlike($n->slurp('var/log/omakase/proftpd.log'), qr/^2026-01-01 a line/m, 'and no line of a customer\'s in the log');
 };
 
 subtest 'P20, P65: the databases are out of reach' => sub {

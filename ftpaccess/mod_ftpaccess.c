@@ -255,6 +255,24 @@ static void mend_name(cmd_rec *cmd, const struct ftpaccess_command *command,
     pr_cmd_clear_cache(cmd);
 }
 
+/* Such a name would write lines of its own into ProFTPD's log, and to the
+ * terminal of who reads it. What has one can still be deleted or renamed. */
+static bool is_unfit(const cmd_rec *cmd,
+                     const struct ftpaccess_command *command)
+{
+    static const char *const makes[] = {"MKD", "XMKD", "CWD", "XCWD"};
+    bool looked_at = stores(command);
+    const char *s = cmd->arg;
+
+    for (size_t i = 0; i < sizeof makes / sizeof *makes; i++) {
+        looked_at = looked_at || strcmp(command->name, makes[i]) == 0;
+    }
+    while (looked_at && s && *s && (unsigned char)*s >= ' ' && *s != 0x7f) {
+        s++;
+    }
+    return looked_at && s && *s;
+}
+
 MODRET ftpaccess_pre_any(cmd_rec *cmd)
 {
     const struct ftpaccess_command *command;
@@ -270,6 +288,12 @@ MODRET ftpaccess_pre_any(cmd_rec *cmd)
     command = command_of(cmd, &skip);
     if (!command || command->not_all) { /* PASV and the like: ProFTPD's alone */
         return PR_DECLINED(cmd);
+    }
+    if (is_unfit(cmd, command)) {
+        pr_response_add_err(R_550, "A name with control characters");
+        pr_cmd_set_errno(cmd, EACCES);
+        errno = EACCES;
+        return PR_ERROR(cmd);
     }
     mend_name(cmd, command, argument(cmd, skip));
     arg = argument(cmd, skip);

@@ -4,11 +4,29 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define STR(n) #n
 #define DIGITS(n) STR(n)
+
+void cgiw_signals_default(void)
+{
+    /* The kernel's struct sigaction, of any machine's size; SIG_DFL is 0. */
+    static const char as_it_was[128];
+
+    for (int sig = 1; sig < SIGRTMIN; sig++) {
+        if (signal(sig, SIG_DFL) == SIG_ERR) { /* KILL and STOP cannot be */
+            (void)syscall(SYS_rt_sigaction, sig, as_it_was, NULL,
+                          (NSIG - 1) / 8);
+        }
+    }
+    for (int sig = SIGRTMIN; sig <= SIGRTMAX; sig++) {
+        (void)signal(sig, SIG_DFL);
+    }
+}
 
 /* Never above what the daemon has itself: that takes a capability. */
 static int lower(__rlimit_resource_t resource, rlim_t soft, rlim_t hard)

@@ -66,6 +66,11 @@ int cgiw_rlimits_after(const struct cgiw_limits *limits, unsigned holds);
  * are off, the process's own nice value counts and is inherited. */
 void cgiw_give_way(void);
 
+/* Every signal that can be set does again what it does by itself. Those that
+ * libc keeps for its threads as well, which it lets nobody set: who starts
+ * programs by posix_spawn(3), as make does, leaves them ignored. */
+void cgiw_signals_default(void);
+
 /* The nice value that cgiw_give_way() gives; about a tenth of the weight of
  * nice 0, as the group has it where there is a controller. */
 #define CGIW_NICE 10

@@ -211,9 +211,7 @@ static int detach(void)
     struct rlimit files;
     sigset_t watched;
 
-    for (int sig = 1; sig < NSIG; sig++) {
-        (void)signal(sig, SIG_DFL); /* some cannot be set, and need not be */
-    }
+    cgiw_signals_default();
     (void)sigemptyset(&watched);
     (void)sigaddset(&watched, SIGCHLD);
     (void)sigaddset(&watched, SIGTERM);

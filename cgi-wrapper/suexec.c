@@ -18,6 +18,7 @@
 #include "child.h"
 #include "denied.h"
 #include "err.h"
+#include "limits.h"
 #include "sites.h"
 #include "wire.h"
 
@@ -55,9 +56,7 @@ static void start_anew(void)
 {
     int fd;
 
-    for (int n = 1; n < NSIG; n++) {
-        (void)signal(n, SIG_DFL); /* not of all: KILL, STOP */
-    }
+    cgiw_signals_default();
     (void)alarm(0);
     do {
         fd = open("/dev/null", O_RDWR);

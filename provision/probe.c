@@ -121,13 +121,10 @@ static int connect_tcp(const char *listen, struct omk_err *err)
     return fd;
 }
 
-int omk_probe_httpd(const char *listen, char out[OMK_SHA1_HEX + 1],
-                    struct omk_err *err)
+/* Asks at a Listen; the sum stands behind mark in the answer. */
+static int ask_tcp(const char *listen, const char *question, const char *mark,
+                   char out[OMK_SHA1_HEX + 1], struct omk_err *err)
 {
-    static const char question[] = "GET /.omakase/generation HTTP/1.1\r\n"
-                                   "Host: localhost\r\n"
-                                   "Connection: close\r\n\r\n";
-    static const char header[] = "\r\nOmakase-Fingerprint: ";
     char answer[8192];
     const char *at;
     size_t got;
@@ -137,41 +134,30 @@ int omk_probe_httpd(const char *listen, char out[OMK_SHA1_HEX + 1],
     if (fd < 0) {
         return fd; /* an omk_code */
     }
-    rc = exchange(fd, listen, question, sizeof question - 1, answer,
-                  sizeof answer, &got, err);
+    rc = exchange(fd, listen, question, strlen(question), answer, sizeof answer,
+                  &got, err);
     close(fd);
     if (rc) {
         return rc;
     }
-    at = strcasestr(answer, header);
-    return take_sum(at ? at + sizeof header - 1 : NULL, listen, out, err);
+    at = strcasestr(answer, mark);
+    return take_sum(at ? at + strlen(mark) : NULL, listen, out, err);
 }
 
-/* --- ProFTPD ---------------------------------------------------------------
- */
+int omk_probe_httpd(const char *listen, char out[OMK_SHA1_HEX + 1],
+                    struct omk_err *err)
+{
+    return ask_tcp(listen,
+                   "GET /.omakase/generation HTTP/1.1\r\n"
+                   "Host: localhost\r\n"
+                   "Connection: close\r\n\r\n",
+                   "\r\nOmakase-Fingerprint: ", out, err);
+}
 
 int omk_probe_ftp(const char *listen, char out[OMK_SHA1_HEX + 1],
                   struct omk_err *err)
 {
-    static const char question[] = "QUIT\r\n";
-    static const char mark[] = ", configuration ";
-    char answer[4096];
-    const char *at;
-    size_t got;
-    int fd = connect_tcp(listen, err);
-    int rc;
-
-    if (fd < 0) {
-        return fd; /* an omk_code */
-    }
-    rc = exchange(fd, listen, question, sizeof question - 1, answer,
-                  sizeof answer, &got, err);
-    close(fd);
-    if (rc) {
-        return rc;
-    }
-    at = strstr(answer, mark);
-    return take_sum(at ? at + sizeof mark - 1 : NULL, listen, out, err);
+    return ask_tcp(listen, "QUIT\r\n", ", configuration ", out, err);
 }
 
 /* --- php-fpm: FastCGI 1.0 --------------------------------------------------

@@ -91,6 +91,7 @@ E2E_TESTS += t/e2e/cgi_http2.t
 E2E_TESTS += t/e2e/cgi_limits.t
 E2E_TESTS += t/e2e/cgi_memory.t
 E2E_TESTS += t/e2e/cgi_restart.t
+E2E_TESTS += t/e2e/cgi_sanitized.t
 E2E_TESTS += t/e2e/cgi_ssi.t
 E2E_TESTS += t/root/cgi_suexec.t
 endif

@@ -21,7 +21,7 @@ my $tree2 = $i->site('cdftp', 'other.localhost');
 my $tree3 = $i->site('nophp', 'static.localhost', php => 0);
 $i->site('small', 'small.localhost', php => {SECONDS => 3, SLOW => 1, MEMORY => '16M', CHILDREN => 2});
 my ($www, $other, $static) = map {"www.$_.localhost"} qw(example other static);
-my @uid = $> == 0 ? (20001, 20002) : ($>) x 2;
+my @uid = $> == 0 ? (45001, 45002) : ($>) x 2;
 
 # Says in JSON what it was given.
 my $DUMP = <<'PHP';

@@ -197,7 +197,7 @@ sub secrets {
     $i->put('victim', 'web/own.php', '<?php echo file_get_contents("secret.txt");');
     $i->put('victim', 'web/config.php', '<?php return "SECRET";', 0600);
     $i->put('victim', 'web/use.php', '<?php echo include "config.php";');
-    chown 20002, 20002, map {"$theirs/web/$_"} qw(secret.txt own.php config.php use.php);
+    chown 45002, 45002, map {"$theirs/web/$_"} qw(secret.txt own.php config.php use.php);
     open my $fh, '>', "$root/outside.txt" or die "$root: $!";
     print {$fh} "OUTSIDE\n";
     close $fh;
@@ -246,7 +246,7 @@ sub attack {
         return;
     }
     unlike($r->{content}, $goal, "$name: fails");
-    unlike($r->{content}, qr/ran as 20002/, "$name: nothing runs as the neighbour");
+    unlike($r->{content}, qr/ran as 45002/, "$name: nothing runs as the neighbour");
     my $new = substr log_of($i, $tree), $before;
     return if !defined $a->{named};
     is($r->{status}, $a->{name} eq 'SSI' ? 200 : $a->{name} =~ /\AErrorDocument/ ? 404 : 403, "$name: refused");
@@ -267,7 +267,7 @@ sub variable {
         like($r->{content}, $got, "$name: works there") or diag "$r->{status} $r->{content}";
         return;
     }
-    like($r->{content}, qr{ran as 20001\nopen_basedir \Q$tree\E/web/:\Q$tree\E/tmp/\n}, "$name: runs, within its limits");
+    like($r->{content}, qr{ran as 45001\nopen_basedir \Q$tree\E/web/:\Q$tree\E/tmp/\n}, "$name: runs, within its limits");
     unlike($r->{content}, $got, "$name: dropped");
     return;
 }
@@ -345,7 +345,7 @@ EOT
         for '/passed', '/rewritten';
     like(get($i, $evil, '/manager')->{content}, $GOAL{manager}, "the operator's balancer-manager");
     is(get($i, $evil, '/fcgi/run.php')->{content}, 'word', "the operator's ProxyFCGISetEnvIf");
-    is(get($i, $evil, '/op/run.html')->{content}, '20001', "the operator's SetHandler");
+    is(get($i, $evil, '/op/run.html')->{content}, '45001', "the operator's SetHandler");
     $i->put('evil', 'web/op/.htaccess', "SetHandler \"proxy:unix:$own|fcgi://localhost/x\"\n");
     is(get($i, $evil, '/op/run.html')->{status}, 403, "a customer's in its place is");
     like(log_of($i, $tree), qr{OMK0212: php_pool: \Q$tree\E/web/op/\.htaccess:1: SetHandler: }, 'and named');
@@ -372,7 +372,7 @@ PHP
     like($d->{error}, qr/Permission denied/, 'for want of permission');
     like($d->{cat}, qr/Permission denied/, "nor read the neighbour's files by another program");
     like($d->{tmp}, qr/Permission denied/, 'nor its tmp/');
-    is($d->{id}, "20001\n20001\n", 'which runs as the customer, in no other group');
+    is($d->{id}, "45001\n45001\n", 'which runs as the customer, in no other group');
     my %path = map { (split)[6, 7] } grep {m{^[0-9a-f]+:}} split /\n/, slurp('/proc/net/unix');
     my @sockets = grep {defined} map { (readlink($_) // '') =~ /socket:\[(\d+)\]/ ? $path{$1} : undef }
         glob "/proc/$d->{pid}/fd/*";

@@ -113,7 +113,7 @@ my $links = says($w, $d, 'exec ls -l /proc/self/fd');
             return differs(says($w, $d, 'tr "\0" "\n" </proc/$$/environ | grep -E "OPERATOR|LD_BIND|PERL5LIB|/usr/sbin"'), '');
         }},
     {name => 'signals ignored', start => \%AS_ROOT,
-        mutation => ['main.c', '(void)signal(sig, SIG_DFL);', ''],
+        mutation => ['main.c', '    cgiw_signals_default();', ''],
         attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'grep ^SigIgn /proc/$$/status'), "SigIgn:\t0000000000000000\n") }},
     {name => 'ends of children ignored', start => {before => sub { $SIG{CHLD} = 'IGNORE' }},
         attack => sub { my ($w, $d) = @_; return differs(says($w, $d, 'grep ^SigIgn /proc/$$/status'), "SigIgn:\t0000000000000000\n") }},

@@ -15,7 +15,7 @@ use File::Path qw(make_path);
 use IO::Socket::UNIX;
 
 # No user of this machine has them; php-fpm takes numbers as well as names.
-my $FIRST_UID = 20001;
+my $FIRST_UID = 45001; # none that omakase gives: it ends processes by their uid
 
 sub name {'php-fpm'}
 sub error_log { $_[0]->root . '/log/php-fpm.log' }

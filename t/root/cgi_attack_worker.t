@@ -222,7 +222,8 @@ attacks(
                 until_true(sub { recv $own->[2], my $bytes, 4096, 0; length $bytes && Omakase::CgiDaemon::reply($bytes)->{kind} eq 'ended' });
                 push @kept, [$fds->[2], $own->[2]];
             }
-            my @runs = map { $d->begin(site => 1, path => $w->sh(alice => 'long.cgi', 'exec sleep 60')) } 1 .. 3;
+            my $long = $w->sh(alice => 'long.cgi', 'exec sleep 60'); # once: it runs while the next begins
+            my @runs = map { $d->begin(site => 1, path => $long) } 1 .. 3;
             until_true(sub { Omakase::CgiAttack::processes($w, 'alice') >= 3 });
             shutdown $_->[1], 2 for @kept;
             my $gained = served($w, $d) || served($w, $d);

@@ -62,7 +62,7 @@ sub send_to {
 my $LINGER = '(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);';
 
 sub lingers {
-    my ($w, $d, $send) = @_;
+    my ($w, $d, $send, $over) = @_;
     my $listener = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die $@;
     $w->{worker} = Omakase::CgiAttack::worker();
     kill 'STOP', $d->pid;
@@ -75,6 +75,8 @@ sub lingers {
         return 'sent';
     });
     kill 'CONT', $d->pid;
+    # The daemon closes it once the run has ended: not before is it to be asked.
+    until_true($over) if $over;
     return $said eq 'sent' ? served($w, $d) : "not sent: $said";
 }
 
@@ -154,12 +156,14 @@ attacks(
         mutation => ['main.c', $LINGER, ''],
         attack => sub {
             my ($w, $d) = @_;
-            my $file = $w->sh(mallory => 'x.cgi', 'echo');
+            my $ran = "$w->{mallory}{root}/ran";
+            unlink $ran;
+            my $file = $w->put(mallory => 'x.cgi', "#!/bin/sh\n: >$ran\n"); # nobody reads what it prints
             return lingers($w, $d, sub {
                 my ($fds) = ends();
                 $fds->[2] = $_[0];
                 send_to($d->socket, Omakase::CgiDaemon::request(site => 0, path => $file, env_count => 1, env_bytes => 4), @$fds);
-            });
+            }, sub { -e $ran && !Omakase::CgiAttack::processes($w, 'mallory') });
         }},
     {name => 'an environment that changes after it was looked at',
         mutation => ['child.c', '(seals & CGIW_ENV_SEALS) != CGIW_ENV_SEALS', '0'],

@@ -17,7 +17,7 @@ done_testing;
 
 sub command {
     my ($w, $path, @o) = @_;
-    return ('curl', '-sS', '-m', 60, '--http2-prior-knowledge', '-H', 'Host: ' . $w->host, @o,
+    return ('curl', '-s', '-m', 60, '--http2-prior-knowledge', '-H', 'Host: ' . $w->host, @o,
         'http://' . $w->httpd->addr . $path);
 }
 

@@ -21,7 +21,7 @@ my ($code, $out, $err);
 subtest 'check' => \&check;
 subtest 'check a tree' => \&check_tree;
 subtest 'fix' => \&fix;
-subtest 'explain' => \&explain;
+subtest 'explain' => \&explanations;
 subtest 'new' => \&new;
 subtest 'disable and enable' => \&disable;
 subtest 'a hostile tree' => \&hostile;
@@ -124,7 +124,7 @@ sub fix {
     return;
 }
 
-sub explain {
+sub explanations {
     my $tree = "$dir/explain";
     make_path("$tree/web/sub", "$tree/home/u1");
     spew("$tree/.ftpaccess", rules('203.0.113.5'));

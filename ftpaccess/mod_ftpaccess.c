@@ -545,8 +545,11 @@ static int open_beside(pr_fh_t *fh, const char *path, int append)
     int n, fd;
 
     do {
+        /* As HiddenStores names them: swept when this session is killed. */
         n = snprintf(state.pending.temporary, sizeof state.pending.temporary,
-                     "%s.%ld.%u.tmp", path, (long)getpid(), count);
+                     "%.*s.in.ftpaccess.%u.%ld.",
+                     (int)(base_name(path) - path), path, count,
+                     (long)getpid());
         if (n < 0 || (size_t)n >= sizeof state.pending.temporary) {
             errno = ENAMETOOLONG;
             return -1;

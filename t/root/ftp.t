@@ -203,6 +203,8 @@ subtest 'an upload that breaks off' => sub {
         $data->write('half of a new page', 18);
         ok(within(10, sub { glob "$tree/web/.in.*" }), 'it comes under a name of its own');
         is(slurp("$tree/web/page.html"), "old page\n", 'the old page is there meanwhile');
+        my ($half) = map { s{.*/}{}r } glob "$tree/web/.in.*";
+        is($n->get('www.ab.localhost', "/$half")->{status}, 403, 'and what has come is shown to nobody');
         if ($how eq 'ABOR') {
             $f->abort;
             $f->close; # the two hold each other

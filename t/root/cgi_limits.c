@@ -257,10 +257,13 @@ static size_t groups(void)
     for (int i = 0; i < 100; i++) {
         groups_found = 0;
         if (!nftw("/sys/fs/cgroup", count_group, 16, FTW_PHYS)) {
-            break;
+            return groups_found;
         }
     }
-    return groups_found;
+    if (access("/sys/fs/cgroup", F_OK) == 0) {
+        fail_msg("/sys/fs/cgroup cannot be walked: %s", strerror(errno));
+    }
+    return 0;
 }
 
 /* --- worlds --------------------------------------------------------------- */
@@ -708,7 +711,6 @@ static int autogroup_nice(pid_t pid)
     if (f) {
         if (fscanf(f, "%*s nice %d", &value) != 1) {
             assert_true(feof(f));
-            value = NONE;
         }
         fclose(f);
     }
